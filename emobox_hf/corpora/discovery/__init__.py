@@ -1,0 +1,15 @@
+"""From a corpus spec and its folder to utterances, one function for each kind of corpus on disk."""
+
+from collections.abc import Callable
+
+from emobox_hf.corpora.discovery import iemocap, paths, segments, tables
+from emobox_hf.corpora.discovery.tree import FileTree
+from emobox_hf.corpora.spec import CorpusSpec
+from emobox_hf.corpora.utterance import Findings
+
+STRATEGIES: dict[str, Callable[[CorpusSpec, FileTree], Findings]] = {
+    "paths": paths.discover,
+    "tables": tables.discover,
+    "iemocap": iemocap.discover,
+    "segments": segments.discover,
+}

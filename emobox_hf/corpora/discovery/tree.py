@@ -1,0 +1,80 @@
+"""The files under a corpus root, listed once."""
+
+import os
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from emobox_hf.errors import InputError, first_five
+
+AUDIO_EXTENSIONS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".webm", ".m4a", ".mp4", ".avi"})
+
+
+class FileTree:
+    """The files under `root`, as sorted relative POSIX paths; hidden files (`._*` among them) and `__MACOSX` are not listed.
+
+    Symbolic links are followed, each real folder once. Paths compare in Unicode NFC whatever the disk holds.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.paths = sorted(_walk(root))
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        for path in self.paths:
+            self._by_name[comparable(path.rpartition("/")[2])].append(path)
+
+    def find(self, wanted: str) -> str | None:
+        """The one file whose path ends with `wanted`, None if there is none.
+
+        Raises:
+            InputError: Two files do, or `wanted` leaves the corpus root.
+        """
+        if ".." in wanted.split("/") or wanted.startswith("/"):
+            raise InputError(f"{self.root}: {wanted!r} points outside the corpus folder; refused")
+        end = comparable(wanted)
+        named = self._by_name.get(end.rpartition("/")[2], ())
+        found = [path for path in named if f"/{comparable(path)}".endswith(f"/{end}")]
+        if len(found) > 1:
+            raise InputError(f"{self.root}: two files for {wanted}: {first_five(found)}; keep one of them")
+        return found[0] if found else None
+
+    def require(self, wanted: str, why: str) -> str:
+        """Like `find`, but a missing file is an error that says what it is needed for."""
+        found = self.find(wanted)
+        if found is None:
+            raise InputError(f"{self.root}: no file {wanted}, {why}; {len(self.paths)} other files are there")
+        return found
+
+    def audio(self) -> list[str]:
+        """The paths whose extension is one of an audio or video file."""
+        return [path for path in self.paths if path[path.rfind(".") :].lower() in AUDIO_EXTENSIONS]
+
+
+def comparable(path: str) -> str:
+    """A path as it is compared: in Unicode NFC, with the extension in lower case."""
+    stem, dot, extension = unicodedata.normalize("NFC", path).rpartition(".")
+    return f"{stem}{dot}{extension.lower()}"
+
+
+def _walk(root: Path) -> Iterator[str]:
+    seen: set[tuple[int, int]] = set()
+
+    def visit(folder: str, prefix: str) -> Iterator[str]:
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            return
+        seen.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as scan:
+            entries = sorted(scan, key=lambda entry: entry.name)
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
+                continue
+            if entry.is_dir():
+                yield from visit(entry.path, f"{prefix}{entry.name}/")
+            elif entry.is_file():
+                yield prefix + entry.name
+
+    yield from visit(os.fspath(root), "")
+
+

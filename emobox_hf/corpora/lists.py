@@ -1,0 +1,107 @@
+"""EmoBox's published lists: read from a folder the user names, or fetched once from the EmoBox repository."""
+
+import json
+import os
+import urllib.request
+from pathlib import Path
+
+from emobox_hf.corpora.braces import expand_braces
+from emobox_hf.corpora.spec import CorpusSpec, Published
+from emobox_hf.errors import InputError
+from emobox_hf.files import cache_dir, sha256_of_keys, whole_file
+
+EMOBOX_COMMIT = "08280f279d47fb55d2c614061c70523d0a338d6b"
+LISTS_URL = f"https://raw.githubusercontent.com/emo-box/EmoBox/{EMOBOX_COMMIT}/data"
+SPLITS = {"train": "train", "validation": "valid", "test": "test"}  # our name: the word in EmoBox's file names
+
+
+def digests_of(published: Published) -> dict[str, str | None]:
+    """The digest of each split's list; None where EmoBox has no such list."""
+    return {
+        "train": published.train_sha256,
+        "validation": published.validation_sha256,
+        "test": published.test_sha256,
+    }
+
+
+def find_lists(spec: CorpusSpec, number: int, folds_dir: str | os.PathLike[str] | None = None) -> Path | None:
+    """The folder of a fold's lists under `folds_dir` or `$EMOBOX_FOLDS`; None if neither is given.
+
+    Raises:
+        InputError: The folder that was given has no lists of this fold.
+    """
+    named = folds_dir if folds_dir is not None else os.environ.get("EMOBOX_FOLDS")
+    if not named:
+        return None
+    folder = Path(named).expanduser() / spec.name / f"fold_{number}"
+    if not folder.is_dir():
+        origin = "folds_dir" if folds_dir is not None else "$EMOBOX_FOLDS"
+        raise InputError(
+            f"{origin} is {named}, which has no folder {spec.name}/fold_{number}; expected a folder laid out like the "
+            "EmoBox repository's data/. Leave it unset to use the rule or the published lists"
+        )
+    return folder
+
+
+def read_lists(spec: CorpusSpec, number: int, folder: Path) -> dict[str, set[str]]:
+    """The keys of every list in a fold's folder, by split; the test list has to be there."""
+    paths = {split: folder / f"{spec.name}_{word}_fold_{number}.jsonl" for split, word in SPLITS.items()}
+    if not paths["test"].is_file():
+        raise InputError(f"{folder}: expected {paths['test'].name}, found {', '.join(sorted(os.listdir(folder)))}")
+    return {split: _read_keys(path) for split, path in paths.items() if path.is_file()}
+
+
+def download_lists(spec: CorpusSpec, number: int) -> Path:
+    """The cached folder of a fold's lists, fetched from the EmoBox repository if need be.
+
+    Every list is compared with its digest before it is kept.
+
+    Raises:
+        InputError: The repository cannot be reached, or serves another list.
+    """
+    folder = _downloads(spec, number)
+    for split, digest in digests_of(spec.folds.published[number - 1]).items():
+        path = folder / f"{spec.name}_{SPLITS[split]}_fold_{number}.jsonl"
+        if digest is None or path.is_file():
+            continue
+        url = f"{LISTS_URL}/{spec.name}/{folder.name}/{path.name}"
+        try:
+            with urllib.request.urlopen(url, timeout=30) as response:
+                content = response.read()
+        except OSError as error:
+            raise InputError(
+                f"fold {number} of {spec.name} is one of EmoBox's random lists, and {url} could not be read: {error}. "
+                f"Without a connection, get the EmoBox repository at commit {EMOBOX_COMMIT[:7]} some other way and "
+                "point $EMOBOX_FOLDS (or folds_dir, --folds-dir) at its folder data/"
+            ) from error
+        with whole_file(path) as part:
+            part.write_bytes(content)
+            found = sha256_of_keys(_read_keys(part))
+            if found != digest:
+                raise InputError(f"{url}: expected a list with digest {digest}, found {found}; it was not kept")
+    return folder
+
+
+def known_keys(spec: CorpusSpec, folds_dir: str | os.PathLike[str] | None = None) -> set[str]:
+    """All keys of a complete copy, from the spec's key patterns or the lists at hand; empty where neither tells."""
+    if spec.expected.keys:
+        return {key for pattern in spec.expected.keys for key in expand_braces(pattern)}
+    folder = find_lists(spec, 1, folds_dir) or _downloads(spec, 1)
+    if not folder.is_dir():
+        return set()
+    lists = read_lists(spec, 1, folder)
+    return set().union(*lists.values()) if "train" in lists else set()
+
+
+def _downloads(spec: CorpusSpec, number: int) -> Path:
+    return cache_dir() / "folds" / EMOBOX_COMMIT / spec.name / f"fold_{number}"
+
+
+def _read_keys(path: Path) -> set[str]:
+    keys = set()
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            keys.add(json.loads(line)["key"])
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise InputError(f"{path}, line {number}: expected a JSON object with a 'key'") from error
+    return keys

@@ -1,0 +1,202 @@
+"""Manifests: every utterance of a corpus on disk, with what is missing, unexpected or double."""
+
+import csv
+import dataclasses
+import io
+import os
+import typing
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emobox_hf.corpora.discovery import STRATEGIES
+from emobox_hf.corpora.discovery.tree import FileTree
+from emobox_hf.corpora.lists import known_keys
+from emobox_hf.corpora.spec import ACCESS, CorpusSpec
+from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.errors import InputError, first_five
+from emobox_hf.files import cache_dir, write_text
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The utterances of a corpus under `root`, sorted by key, each key once, and what a search found amiss.
+
+    `missing` maps a key that is known to belong to the corpus to where it was looked for, `left_out` maps keys that
+    EmoBox does not use to the reason, `duplicates` maps a key to all files that claim it (none of them is in
+    `utterances`), `unexpected` lists audio files that belong to no utterance.
+    """
+
+    spec: CorpusSpec
+    root: Path
+    utterances: tuple[Utterance, ...]
+    missing: dict[str, str]
+    left_out: dict[str, str]
+    duplicates: dict[str, list[str]]
+    unexpected: tuple[str, ...]
+
+    @property
+    def n_absent(self) -> int:
+        """How many utterances fewer there are than a complete copy holds."""
+        return self.spec.expected.utterances - len(self.utterances)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether exactly the expected number of utterances is there, none missing, none double."""
+        return self.n_absent == 0 and not self.missing and not self.duplicates
+
+    def count(self, field: str) -> dict[str, int]:
+        """How many utterances have each value of a field such as `emotion` or `speaker`."""
+        return dict(sorted(Counter(str(getattr(utterance, field)) for utterance in self.utterances).items()))
+
+
+def find_corpus(spec: CorpusSpec, data_dir: str | os.PathLike[str] | None = None) -> Path:
+    """The corpus's folder: `data_dir`, else `$EMOBOX_DATA_DIR/<corpus>`, else what `emobox fetch` put in the cache.
+
+    Raises:
+        InputError: None of them is a folder; the message lists the places and says how the corpus is had.
+    """
+    looked: list[str] = []
+    if data_dir is not None:
+        places = [Path(data_dir).expanduser()]
+    else:
+        home = os.environ.get("EMOBOX_DATA_DIR")
+        places = [Path(home).expanduser() / spec.name] if home else []
+        looked = [] if home else [f"$EMOBOX_DATA_DIR/{spec.name} (the variable is not set)"]
+        places.append(fetched_dir(spec))
+    for place in places:
+        if place.is_dir():
+            return place.resolve()
+        looked.append(str(place))
+    fetch = f"\n  or let `emobox fetch {spec.name}` get it" if spec.fetch else ""
+    raise InputError(
+        f"{spec.title} was not found; looked in:\n  " + "\n  ".join(looked) + f"\n"
+        f"Get it from {spec.homepage}\n  access: {ACCESS[spec.access]}; licence: {spec.licence}\n  {spec.obtain}{fetch}\n"
+        f"then give its folder as data_dir (--data-dir), or put it at $EMOBOX_DATA_DIR/{spec.name}. Expected tree:\n"
+        f"{spec.tree.rstrip()}"
+    )
+
+
+def fetched_dir(spec: CorpusSpec) -> Path:
+    """Where `emobox fetch` puts a corpus."""
+    return cache_dir() / "corpora" / spec.name
+
+
+def search_corpus(
+    spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[str] | None = None
+) -> Manifest:
+    """Search a corpus folder and report what is there, complete or not.
+
+    Args:
+        spec: The corpus.
+        root: Its folder.
+        folds_dir: Where EmoBox's lists are, which name what is missing where the spec has no key patterns.
+
+    Raises:
+        InputError: A table is absent or malformed, or a raw label is unknown to the spec.
+    """
+    findings = STRATEGIES[spec.discovery.strategy](spec, FileTree(root))
+    by_key: dict[str, list[Utterance]] = defaultdict(list)
+    for utterance in findings.utterances:
+        by_key[utterance.key].append(utterance)
+    missing = dict(findings.missing)
+    if len(by_key) < spec.expected.utterances:
+        missing |= dict.fromkeys(known_keys(spec, folds_dir) - set(by_key) - set(missing), "")
+    return Manifest(
+        spec=spec,
+        root=root,
+        utterances=tuple(found[0] for _, found in sorted(by_key.items()) if len(found) == 1),
+        missing=dict(sorted(missing.items())),
+        left_out=dict(sorted(findings.left_out.items())),
+        duplicates={key: [u.path for u in found] for key, found in sorted(by_key.items()) if len(found) > 1},
+        unexpected=tuple(findings.unexpected),
+    )
+
+
+def build_manifest(
+    spec: CorpusSpec,
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    folds_dir: str | os.PathLike[str] | None = None,
+    allow_missing: bool = False,
+) -> Manifest:
+    """Find the corpus, search it, and insist that it is whole.
+
+    Args:
+        spec: The corpus.
+        data_dir: Its folder; see `find_corpus` for where it is looked for otherwise.
+        folds_dir: Where EmoBox's lists are; see `search_corpus`.
+        allow_missing: Accept a copy that lacks utterances; what is absent stays listed in the manifest.
+
+    Raises:
+        InputError: The corpus is not found, has two files for one key, more utterances than expected, or lacks some.
+    """
+    manifest = search_corpus(spec, find_corpus(spec, data_dir), folds_dir=folds_dir)
+    check = f"`emobox check {spec.name} --data-dir {manifest.root}` lists all"
+    if manifest.duplicates:
+        key, paths = next(iter(manifest.duplicates.items()))
+        raise InputError(
+            f"{spec.name}: {len(manifest.duplicates)} keys with two files under {manifest.root}; the first is {key}: "
+            f"{first_five(paths)}. Keep one copy of each, or point data_dir at one copy; {check}"
+        )
+    expected = spec.expected.utterances
+    if not manifest.utterances:
+        raise InputError(
+            f"{spec.name}: no utterance found under {manifest.root}, expected {expected}; expected tree:\n"
+            f"{spec.tree.rstrip()}"
+        )
+    if manifest.n_absent < 0:
+        raise InputError(
+            f"{spec.name}: {len(manifest.utterances)} utterances under {manifest.root}, expected {expected}: "
+            f"another version of the corpus, or files of another one among them; {check}"
+        )
+    if not allow_missing and not manifest.is_complete:
+        named = f": {first_five(manifest.missing)}" if manifest.missing else ""
+        raise InputError(
+            f"{spec.name}: {len(manifest.utterances)} of {expected} utterances found under {manifest.root}, "
+            f"{manifest.n_absent} missing{named}; {check}. To go on without them, allow missing files "
+            "(--on-error skip, or allow_missing=True in load_dataset); they are then named in the record"
+        )
+    return manifest
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Utterance))
+
+
+def write_manifest(utterances: Sequence[Utterance], path: Path) -> None:
+    """Write utterances as a CSV table in UTF-8 with a header, whole or not at all; None is an empty cell."""
+    write_text(path, format_manifest(utterances))
+
+
+def format_manifest(utterances: Sequence[Utterance]) -> str:
+    """Utterances as CSV text, one line each below a header of the field names."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(FIELDS)
+    for utterance in utterances:
+        values = [getattr(utterance, name) for name in FIELDS]
+        writer.writerow(["" if value is None else value for value in values])
+    return text.getvalue()
+
+
+def read_manifest(path: Path) -> list[Utterance]:
+    """Read what `write_manifest` wrote.
+
+    Raises:
+        InputError: The file is absent, or its header is another one.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such manifest; `emobox manifest CORPUS --out {path}` writes one")
+    with open(path, encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != FIELDS:
+            raise InputError(f"{path}: expected the columns {', '.join(FIELDS)}; found {reader.fieldnames}")
+        return [_read_row(row) for row in reader]
+
+
+def _read_row(row: dict[str, str]) -> Utterance:
+    values: dict[str, typing.Any] = {name: value or None for name, value in row.items()}
+    for name in ("start_s", "end_s"):
+        values[name] = float(values[name]) if values[name] else None
+    return Utterance(**values)

