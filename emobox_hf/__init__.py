@@ -10,5 +10,8 @@ from emobox_hf.corpora.folds import list_configs
 from emobox_hf.corpora.manifest import build_manifest
 from emobox_hf.corpora.spec import list_corpora, load_spec
 from emobox_hf.errors import InputError
+from emobox_hf.hub.register import register
 
 __all__ = ["InputError", "__version__", "build_manifest", "list_configs", "list_corpora", "load_spec"]
+
+register()

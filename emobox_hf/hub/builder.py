@@ -1,0 +1,157 @@
+"""The `datasets` builder of every corpus: one class, one configuration a fold."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+
+import emobox_hf
+from emobox_hf.audio import SAMPLE_RATE_HZ, encode_flac, is_plain, read_waveform
+from emobox_hf.corpora.folds import list_configs, partition
+from emobox_hf.corpora.manifest import build_manifest, find_corpus
+from emobox_hf.corpora.spec import CorpusSpec, load_spec
+from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.errors import InputError
+
+ROWS_A_TABLE = 500
+
+
+@dataclass
+class CorpusConfig(datasets.BuilderConfig):  # type: ignore[misc]
+    """A configuration of a corpus; `data_dir` is the corpus's folder.
+
+    `folds_dir` is a folder of EmoBox's lists, `allow_missing` accepts a copy that lacks files.
+    """
+
+    corpus: str = ""
+    folds_dir: str | None = None
+    allow_missing: bool = False
+
+
+def corpus_configs(corpus: str) -> list[CorpusConfig]:
+    """The configurations of a corpus: its folds and `all`, each with the version of the spec."""
+    spec = load_spec(corpus)
+    return [
+        CorpusConfig(
+            name=name,
+            version=datasets.Version(spec.version),
+            description=f"{spec.title}, {name} (emobox-hf {emobox_hf.__version__})",
+            corpus=corpus,
+        )
+        for name in list_configs(spec)
+    ]
+
+
+def fingerprint(spec: CorpusSpec) -> str:
+    """What the cache of a built dataset is filed under: changes with the spec and with the package version."""
+    return hashlib.sha256(f"{spec.digest} {emobox_hf.__version__}".encode()).hexdigest()
+
+
+def row_features(spec: CorpusSpec) -> datasets.Features:
+    """The columns of a corpus; audio is cast to mono 16 kHz when it is decoded."""
+    text = datasets.Value("string")
+    return datasets.Features(
+        {
+            "key": text,
+            "audio": datasets.Audio(sampling_rate=SAMPLE_RATE_HZ),
+            "emotion": datasets.ClassLabel(names=list(spec.emotions)),
+            "raw_emotion": text,
+            "speaker": text,
+            "gender": text,
+            "language": text,
+            "text": text,
+            "corpus": text,
+            "start_s": datasets.Value("float64"),
+            "end_s": datasets.Value("float64"),
+        }
+    )
+
+
+def row_table(spec: CorpusSpec, utterances: Sequence[Utterance], audio: Sequence[dict[str, Any]]) -> pa.Table:
+    """The rows of some utterances as an Arrow table; nothing is encoded, so no audio library is needed to write it."""
+    emotions = {emotion: index for index, emotion in enumerate(spec.emotions)}
+    columns: dict[str, list[Any]] = {
+        name: [getattr(utterance, name) for utterance in utterances]
+        for name in ("key", "raw_emotion", "speaker", "gender", "language", "text", "start_s", "end_s")
+    }
+    columns["audio"] = list(audio)
+    columns["emotion"] = [emotions[utterance.emotion] for utterance in utterances]
+    columns["corpus"] = [spec.name] * len(utterances)
+    schema = row_features(spec).arrow_schema
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+
+def audio_cell(spec: CorpusSpec, root: Path, utterance: Utterance, *, embed: bool = False) -> dict[str, Any]:
+    """The audio column's value for an utterance: a path, or 16 kHz mono FLAC where a path would not do.
+
+    A path does where the utterance is a whole file, of a kind that libsndfile reads, whose first channel is meant.
+    """
+    path = root / utterance.path
+    if not embed and utterance.start_s is None and not spec.channels and is_plain(path):
+        return {"path": str(path), "bytes": None}
+    waveform = read_waveform(path, channels=spec.channels, start_s=utterance.start_s, end_s=utterance.end_s)
+    return {"path": f"{utterance.key}.flac", "bytes": encode_flac(waveform)}
+
+
+class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
+    """Builds any corpus; its configurations say which. Subclasses set BUILDER_CONFIGS and nothing else."""
+
+    BUILDER_CONFIG_CLASS = CorpusConfig
+
+    def __init__(
+        self,
+        cache_dir: str | None = None,
+        dataset_name: str | None = None,
+        config_name: str | None = None,
+        hash: str | None = None,
+        *,
+        data_dir: str | os.PathLike[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Like any builder, but the folder found for the corpus and the spec are part of what the cache is filed under."""
+        spec = load_spec(self.BUILDER_CONFIGS[0].corpus)
+        if config_name is None:
+            raise InputError(f"{spec.name}: name a configuration, one of {', '.join(list_configs(spec))}")
+        root = os.fspath(find_corpus(spec, data_dir))
+        super().__init__(cache_dir, dataset_name, config_name, fingerprint(spec), data_dir=root, **kwargs)
+
+    def _info(self) -> datasets.DatasetInfo:
+        spec = load_spec(self.config.corpus)
+        return datasets.DatasetInfo(
+            description=f"{spec.title}, as in EmoBox (arXiv 2406.07162), configuration {self.config.name}.",
+            features=row_features(spec),
+            homepage=spec.homepage,
+            citation=spec.citation.strip(),
+            license=spec.licence,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        config = self.config
+        manifest = build_manifest(
+            load_spec(config.corpus),
+            config.data_dir,
+            folds_dir=config.folds_dir,
+            allow_missing=config.allow_missing,
+        )
+        splits = partition(manifest, config.name, folds_dir=config.folds_dir).splits
+        return [
+            datasets.SplitGenerator(
+                name=name,
+                # a list of lists, so that num_proc and streaming can deal it out
+                gen_kwargs={
+                    "parts": [utterances[i : i + ROWS_A_TABLE] for i in range(0, len(utterances), ROWS_A_TABLE)]
+                },
+            )
+            for name, utterances in splits.items()
+        ]
+
+    def _generate_tables(self, parts: Sequence[Sequence[Utterance]]) -> Iterator[tuple[str, pa.Table]]:
+        spec, root = load_spec(self.config.corpus), Path(self.config.data_dir)
+        for part in parts:
+            audio = [audio_cell(spec, root, utterance) for utterance in part]
+            yield part[0].key, row_table(spec, part, audio)

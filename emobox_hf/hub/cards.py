@@ -1,0 +1,150 @@
+"""Texts generated from the specs: dataset cards, loading scripts, the README's table of corpora.
+
+`python -m emobox_hf.hub.cards` writes them into a checkout again; a test fails when they differ from the specs.
+"""
+
+import sys
+from pathlib import Path
+
+from emobox_hf.corpora.folds import list_folds
+from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
+from emobox_hf.files import write_text
+
+# The licences the Hub knows by an identifier; any other is `other` with its own words.
+HUB_LICENCES = {"CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "CC BY-NC-SA 3.0": "cc-by-nc-sa-3.0", "CC BY 4.0": "cc-by-4.0"}
+TABLE_BEGIN, TABLE_END = "<!-- corpora: generated from the specs -->", "<!-- end of corpora -->"
+
+
+def card_metadata(spec: CorpusSpec) -> dict[str, object]:
+    """The YAML header of a corpus's card, as a dictionary."""
+    licence = HUB_LICENCES.get(spec.licence)
+    return {
+        "pretty_name": spec.title,
+        "language": list(spec.languages),
+        "license": licence or "other",
+        **({} if licence else {"license_name": "see-card"}),
+        "task_categories": ["audio-classification"],
+        "tags": ["speech-emotion-recognition", "emobox"],
+    }
+
+
+def card_body(spec: CorpusSpec) -> str:
+    """The text of a corpus's card: where it is from, its labels, folds, columns and quirks."""
+    folds = list_folds(spec)
+    codes = {emotion: [code for code, label in spec.labels.items() if label == emotion] for emotion in spec.emotions}
+    lines = [
+        f"# {spec.title}",
+        "",
+        f"{spec.expected.utterances} utterances, {_plural(spec.expected.speakers, 'speaker')}, "
+        f"{len(spec.emotions)} emotions; {', '.join(spec.languages)}; {spec.source}. "
+        "Labels and folds as in [EmoBox](https://arxiv.org/abs/2406.07162).",
+        "",
+        f"- Home page: {spec.homepage}",
+        f"- Licence: {spec.licence}",
+        f"- Access: {ACCESS[spec.access]}. {spec.obtain}",
+        "",
+        "```python",
+        "import emobox_hf",
+        "from datasets import load_dataset",
+        "",
+        f'load_dataset("emobox/{spec.name}", "{folds[0]}", data_dir="path/to/{spec.name}")',
+        "```",
+        "",
+        "## Expected files",
+        "",
+        "```",
+        spec.tree.strip("\n"),
+        "```",
+        "",
+        "## Emotions",
+        "",
+        "| class | name | raw codes |",
+        "| --- | --- | --- |",
+        *(f"| {i} | {emotion} | {', '.join(f'`{code}`' for code in codes[emotion])} |" for i, emotion in enumerate(codes)),
+        "",
+    ]
+    if spec.labels_left_out:
+        lines += ["Left out:", ""]
+        lines += [f"- `{code}`: {reason}" for code, reason in spec.labels_left_out.items()] + [""]
+    lines += ["## Configurations", "", _describe_folds(spec), ""]
+    lines += ["| configuration | EmoBox's train | validation | test |", "| --- | --- | --- | --- |"]
+    for name, fold in zip(folds, spec.folds.published, strict=True):
+        train = spec.expected.utterances - fold.test - (fold.validation or 0) if fold.train is None else fold.train
+        lines.append(f"| `{name}` | {train} | {fold.validation or '20 % of train'} | {fold.test} |")
+    lines += ["", "`all` holds every utterance in one split, `train`.", ""]
+    if spec.notes:
+        lines += ["## Notes", "", *(f"- {note}" for note in spec.notes), ""]
+    return "\n".join([*lines, "## Citation", "", "```bibtex", spec.citation.strip(), "```", ""])
+
+
+def loading_script(spec: CorpusSpec) -> str:
+    """The script that datasets 3.x runs."""
+    return (
+        f'"""{spec.title} as in EmoBox, for datasets 3.x; the card beside it says more."""\n\n'
+        "import emobox_hf.hub.builder\n\n\n"
+        f"class {spec.name.capitalize()}(emobox_hf.hub.builder.CorpusBuilder):\n"
+        f'    """{spec.title}."""\n\n'
+        f'    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("{spec.name}")\n'
+    )
+
+
+def corpus_table() -> str:
+    """A Markdown table of all corpora."""
+    lines = [
+        "| corpus | title | language | source | speakers | utterances | emotions | folds | access |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for spec in map(load_spec, list_corpora()):
+        cells = (
+            f"[`{spec.name}`](loading_scripts/{spec.name}/README.md)",
+            spec.title,
+            ", ".join(spec.languages),
+            spec.source,
+            spec.expected.speakers,
+            spec.expected.utterances,
+            len(spec.emotions),
+            len(spec.folds.published),
+            spec.access,
+        )
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def generated_files(checkout: Path) -> dict[Path, str]:
+    """Every generated file of a checkout, with the text it should have."""
+    # datasets needs PyYAML anyway, and the specs' segments too; imported here so that `emobox list` does not wait for it
+    import yaml
+
+    files = {}
+    for spec in map(load_spec, list_corpora()):
+        folder = checkout / "loading_scripts" / spec.name
+        header = yaml.safe_dump(card_metadata(spec), sort_keys=False, allow_unicode=True)
+        files[folder / f"{spec.name}.py"] = loading_script(spec)
+        files[folder / "README.md"] = f"---\n{header}---\n\n{card_body(spec)}"
+    readme = checkout / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(TABLE_BEGIN)
+    _, _, after = rest.partition(TABLE_END)
+    files[readme] = f"{before}{TABLE_BEGIN}\n{corpus_table()}\n{TABLE_END}{after}"
+    return files
+
+
+def _describe_folds(spec: CorpusSpec) -> str:
+    ways = {
+        "speakers": "Each fold tests on speakers that its train and validation parts do not hold.",
+        "split": "The corpus's own parts.",
+        "list": "Random lists drawn once by EmoBox, read from `folds_dir`, `$EMOBOX_FOLDS` or the EmoBox repository.",
+    }
+    return ways[spec.folds.source] + (
+        " Validation is 20 % of EmoBox's train list, chosen within each emotion by a hash of the key."
+        if spec.folds.published[0].validation is None
+        else ""
+    )
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+if __name__ == "__main__":
+    for path, text in generated_files(Path(sys.argv[1] if len(sys.argv) > 1 else ".")).items():
+        write_text(path, text)

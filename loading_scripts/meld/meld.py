@@ -1,0 +1,9 @@
+"""MELD as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Meld(emobox_hf.hub.builder.CorpusBuilder):
+    """MELD."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("meld")

@@ -1,0 +1,9 @@
+"""PAVOQUE as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Pavoque(emobox_hf.hub.builder.CorpusBuilder):
+    """PAVOQUE."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("pavoque")

@@ -1,0 +1,9 @@
+"""Polish as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Polish(emobox_hf.hub.builder.CorpusBuilder):
+    """Polish."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("polish")

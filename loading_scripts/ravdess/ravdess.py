@@ -1,0 +1,9 @@
+"""RAVDESS as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Ravdess(emobox_hf.hub.builder.CorpusBuilder):
+    """RAVDESS."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("ravdess")

@@ -1,0 +1,9 @@
+"""SAVEE as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Savee(emobox_hf.hub.builder.CorpusBuilder):
+    """SAVEE."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("savee")
