@@ -1,0 +1,1 @@
+"""Modules for `evaluate`, installed as `emobox_hf.metrics`."""

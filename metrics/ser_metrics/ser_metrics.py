@@ -1,0 +1,187 @@
+"""UA, WA and F1 of speech emotion recognition as an `evaluate` metric; the formulas are those of `emobox_hf.scores`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import datasets
+import evaluate
+
+from emobox_hf.errors import InputError, first_five, suggest
+from emobox_hf.scores import SCORES, bootstrap_intervals, compute_scores
+
+Label = int | str
+
+_DESCRIPTION = """\
+The scores of EmoBox for speech emotion recognition: unweighted average recall (UA, also called balanced accuracy or
+UAR), accuracy (WA), macro F1, weighted F1, per-class recall and the confusion matrix, for a frozen set of classes if
+you give one, with bootstrap intervals over speakers if you ask for them.
+"""
+
+_CITATION = """\
+@inproceedings{ma24b_interspeech,
+  title = {{EmoBox}: Multilingual Multi-corpus Speech Emotion Recognition Toolkit and Benchmark},
+  author = {Ma, Ziyang and Chen, Mingjie and Zhang, Hezhao and Zheng, Zhisheng and Chen, Wenxi and Li, Xiquan and
+            Ye, Jiaxin and Chen, Xie and Hain, Thomas},
+  booktitle = {Interspeech 2024},
+  pages = {1580--1584},
+  year = {2024},
+  eprint = {2406.07162},
+  archivePrefix = {arXiv},
+}
+"""
+
+_INPUTS_DESCRIPTION = """
+Args:
+    predictions (`list` of `int` or `str`): One class an utterance.
+    references (`list` of `int` or `str`): The true class of each utterance, of the same type as the predictions.
+    labels (`list` of `str` or `int`, or a `datasets.ClassLabel`, *optional*): The frozen class set, one row of the
+        results a label. Names with integer predictions and references name the classes 0, 1, 2 and so on. Without it
+        the classes are those that occur, sorted.
+    speakers (`list`, *optional*): Who speaks each utterance, for all utterances in the order in which they were added
+        (with several processes: those of process 0 first). Used by the intervals only.
+    confidence (`float`, *optional*): Say 0.95; adds a bootstrap percentile interval to each score that is one number.
+        Speakers are resampled if given, utterances if not.
+    n_resamples (`int`, defaults to 1000): Number of bootstrap resamples.
+    seed (`int`, defaults to 0): Seed of the resampling; the same seed gives the same interval.
+
+Returns:
+    A flat `dict` of numbers and lists, all scores from 0 to 1:
+    ua (`float`): Mean recall of the classes that the references contain.
+    wa (`float`): Accuracy.
+    macro_f1 (`float`): Mean F1 of the classes that the references or the predictions contain.
+    weighted_f1 (`float`): Mean F1 weighted by the number of references.
+    per_class_recall (`list`): One `float` a class, `None` where the references lack it.
+    confusion_matrix (`list` of `list` of `int`): Rows are references, columns predictions.
+    labels (`list`): What the rows are; left out where `labels` was not given and row i is class i.
+    absent_classes (`list`): The labels that no reference has, so `ua` does not cover them; left out where `labels` was
+        not given and there is none.
+    ua_interval, wa_interval, macro_f1_interval, weighted_f1_interval (`list`): [low, high], with `confidence` only.
+
+Examples:
+    >>> import emobox_hf
+    >>> import evaluate
+    >>> ser_metrics = evaluate.load("emobox/ser_metrics")
+    >>> results = ser_metrics.compute(references=[0, 0, 0, 1, 1], predictions=[0, 0, 0, 1, 0])
+    >>> results["ua"], results["wa"], results["confusion_matrix"]
+    (0.75, 0.8, [[3, 0], [1, 1]])
+
+    A class of the set that the references lack is reported, not averaged:
+
+    >>> results = ser_metrics.compute(
+    ...     references=["angry", "sad"], predictions=["angry", "angry"], labels=["angry", "happy", "sad"]
+    ... )
+    >>> results["ua"], results["per_class_recall"], results["absent_classes"]
+    (0.5, [1.0, None, 0.0], ['happy'])
+"""
+
+
+class ExactValue(datasets.Value):  # type: ignore[misc]  # datasets has no types
+    """A `Value` that is stored as it is or refused: `Value` itself makes class 0 of 0.7 and class "3" of 3."""
+
+    def encode_example(self, value: Any) -> Any:
+        """The value as the Arrow type holds it; TypeError, which evaluate explains to the user, if that changes it."""
+        encoded = super().encode_example(value)
+        if encoded != value:
+            raise TypeError(f"expected {self.dtype}, found {value!r}")
+        return encoded
+
+
+class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
+    """UA, WA, macro F1, weighted F1, per-class recall and confusion matrix, with optional bootstrap intervals."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        columns = [ExactValue("int64"), ExactValue("string")]
+        return evaluate.MetricInfo(
+            description=_DESCRIPTION,
+            citation=_CITATION,
+            inputs_description=_INPUTS_DESCRIPTION,
+            features=[datasets.Features({"predictions": column, "references": column}) for column in columns],
+            reference_urls=["https://arxiv.org/abs/2406.07162", "https://github.com/emo-box/EmoBox"],
+        )
+
+    def _infer_feature_from_batch(self, batch: dict[str, Sequence[Any]]) -> datasets.Features:
+        # evaluate looks at the first row to tell integers from strings.
+        if any(len(column) == 0 for column in batch.values()):
+            raise InputError("references or predictions are empty; at least one utterance is needed for a score")
+        return super()._infer_feature_from_batch(batch)
+
+    def _compute(
+        self,
+        *,
+        predictions: list[Any],
+        references: list[Any],
+        labels: Sequence[Label] | datasets.ClassLabel | None = None,
+        speakers: Sequence[object] | None = None,
+        confidence: float | None = None,
+        n_resamples: int = 1000,
+        seed: int = 0,
+    ) -> dict[str, Any]:
+        for name, column in (("references", references), ("predictions", predictions)):
+            if None in column:
+                raise InputError(f"{column.count(None)} of {len(column)} {name} are None; leave those utterances out")
+        if speakers is not None and len(speakers) != len(references):
+            raise InputError(
+                f"expected one speaker for each of the {len(references)} utterances added so far, in the same order, "
+                f"found {len(speakers)} speakers"
+            )
+        classes = _class_set(labels, references, predictions)
+        index = _index_of(classes, references)
+        columns = {"references": references, "predictions": predictions}
+        encoded = {name: _encode(name, column, index) for name, column in columns.items()}
+
+        scores = compute_scores(**encoded, n_classes=len(classes))
+        results: dict[str, Any] = {name: getattr(scores, name) for name in SCORES}
+        results["per_class_recall"] = list(scores.recall)
+        results["confusion_matrix"] = [list(row) for row in scores.confusion_matrix]
+        if labels is not None or classes != list(range(len(classes))):
+            results["labels"] = classes
+        if labels is not None or scores.absent_classes:
+            results["absent_classes"] = [classes[row] for row in scores.absent_classes]
+        if confidence is not None:
+            intervals = bootstrap_intervals(
+                **encoded,
+                n_classes=len(classes),
+                speakers=speakers,
+                confidence=confidence,
+                n_resamples=n_resamples,
+                seed=seed,
+            )
+            results |= {f"{name}_interval": [interval.low, interval.high] for name, interval in intervals.items()}
+        return results
+
+
+def _class_set(
+    labels: Sequence[Label] | datasets.ClassLabel | None, references: list[Label], predictions: list[Label]
+) -> list[Any]:
+    """The rows of the results in order: the labels given, else the classes that occur."""
+    if labels is None:
+        return sorted({*references, *predictions})
+    if isinstance(labels, datasets.ClassLabel):
+        return list(labels.names)
+    if isinstance(labels, str | set | frozenset) or not len(labels):
+        raise InputError(f"expected labels as an ordered list of classes, say ['angry', 'sad'], found {labels!r}")
+    classes = [label.item() if hasattr(label, "item") else label for label in labels]
+    if len({isinstance(label, str) for label in classes}) > 1:
+        raise InputError(f"expected labels that are all names or all integers, found {first_five(classes)}")
+    if repeated := sorted({label for label in classes if classes.count(label) > 1}):
+        raise InputError(f"expected each label once, found more than one of {first_five(repeated)}")
+    return classes
+
+
+def _index_of(classes: list[Label], references: list[Label]) -> dict[Any, int]:
+    """Row of each class: names stand for 0, 1, 2 and so on where the references are integers."""
+    names_of_integers = isinstance(classes[0], str) and not isinstance(references[0], str)
+    return {row if names_of_integers else label: row for row, label in enumerate(classes)}
+
+
+def _encode(name: str, column: list[Label], index: dict[Any, int]) -> list[int]:
+    """The row of each utterance's class, or an error that names the classes outside the set."""
+    unknown = sorted({value for value in column if value not in index}, key=str)
+    if unknown:
+        first, names = unknown[0], [label for label in index if isinstance(label, str)]
+        hint = suggest(first, names) if isinstance(first, str) and names else f"; known: {first_five(index)}"
+        raise InputError(
+            f"expected {name} among the {len(index)} labels, found {first_five(unknown)}{hint}; "
+            f"give the whole class set as labels"
+        )
+    return [index[value] for value in column]
