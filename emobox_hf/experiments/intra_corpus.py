@@ -1,0 +1,341 @@
+"""The main experiment: a frozen encoder probed on the folds of one corpus.
+
+`plan_run` decides everything without loading a model; `extract_features`, `train_folds` and `score_run` do it. Every
+process of a launch calls each of them with the same arguments.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emobox_hf import __version__
+from emobox_hf.corpora.folds import Partition, check_config, list_folds, partition
+from emobox_hf.corpora.manifest import Manifest, build_manifest
+from emobox_hf.corpora.spec import load_spec
+from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.encoders.fetch import fetched_encoder
+from emobox_hf.encoders.identity import EncoderIdentity, identify
+from emobox_hf.errors import InputError
+from emobox_hf.experiments.environment import describe_machine, describe_versions, now
+from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.results import FoldPredictions, FoldRecord, RunRecord, is_finished, run_folder
+from emobox_hf.scores import SCORES, compute_scores
+
+if TYPE_CHECKING:  # torch comes with these; a plan does without
+    from accelerate import Accelerator
+
+    from emobox_hf.features import RaggedFrames
+    from emobox_hf.probes import ProbeResult
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, decided: what is read, how it is encoded and probed, and where the results go."""
+
+    request: ProbeRequest
+    manifest: Manifest
+    partitions: tuple[Partition, ...]
+    identity: EncoderIdentity
+    settings: dict[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return run_folder(self.request.output, self.settings)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run is done and is not to be done again."""
+        return is_finished(self.folder) and not self.request.overwrite
+
+    @property
+    def utterances(self) -> list[Utterance]:
+        """Every utterance of any split of the folds, in key order."""
+        used = {u.key for part in self.partitions for split in part.splits.values() for u in split}
+        return [u for u in self.manifest.utterances if u.key in used]
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The frames of a run's utterances, `keys[i]` to row i, and what came with getting them."""
+
+    keys: list[str]
+    frames: "RaggedFrames"
+    left_out: dict[str, str]
+    audio_s: float
+    seconds: float
+
+
+def plan_run(request: ProbeRequest) -> Plan:
+    """Find the corpus, its folds and the encoder, check every option, and name the run; loads no model.
+
+    Raises:
+        InputError: Anything the user asked for does not exist or does not fit.
+    """
+    spec = load_spec(request.corpus)
+    folds = request.folds or tuple(list_folds(spec))
+    for fold in folds:
+        check_config(spec, fold)
+    if "all" in folds:
+        raise InputError("'all' has no test part; name folds, such as fold1")
+    identity = identify(str(fetched_encoder(request.encoder) or request.encoder), revision=request.revision)
+    manifest = build_manifest(
+        spec, request.data_dir, folds_dir=request.folds_dir, allow_missing=request.on_error == "skip"
+    )
+    partitions = tuple(partition(manifest, fold, folds_dir=request.folds_dir) for fold in folds)
+    settings = {
+        "experiment": "intra-corpus",
+        "package": __version__,
+        "corpus": {
+            "name": spec.name,
+            "version": spec.version,
+            "spec_sha256": spec.digest,
+            "audio_sha256": _digest_audio(manifest),
+            "folds": list(folds),
+            "missing": sorted(manifest.missing) or manifest.n_absent,
+        },
+        "encoder": {
+            "name": _name_encoder(identity),
+            "identity": identity.key,
+            "layer": request.layer,
+            "context": request.context,
+            "mixed_precision": request.mixed_precision,
+        },
+        "audio": {"resampler": request.resampler, "max_duration_s": request.max_duration_s if math.isfinite(request.max_duration_s) else None},
+        "features": {"storage_dtype": request.storage_dtype, "output_norm": request.output_norm},
+        "probe": _probe_settings(request),
+    }
+    return Plan(request, manifest, partitions, identity, settings)
+
+
+def extract_features(plan: Plan, accelerator: "Accelerator") -> Extraction:
+    """Encode what the store lacks, shared over all processes, and read the frames of the run.
+
+    Raises:
+        InputError: On every process, if any of them met a clip that cannot be encoded and `on_error` is `stop`.
+    """
+    from accelerate.utils import gather_object
+
+    from emobox_hf.experiments.clips import list_clips
+    from emobox_hf.features import FeatureStore, extract, normalize_utterances
+
+    started = time.perf_counter()
+    request = plan.request
+    store = FeatureStore.open(request.features, _feature_key(plan))
+    stored = store.keys()
+    clips, left_out = list_clips(plan.manifest, plan.utterances, request)
+    failure, report = None, None
+    if any(clip.key not in stored for clip in clips):
+        try:
+            encoder = load_for(plan, accelerator)
+            report = extract(
+                clips,
+                encoder,
+                store,
+                batch_s=request.batch_s,
+                on_error="skip" if request.on_error == "skip" else "stop",
+                rank=accelerator.process_index,
+                world_size=accelerator.num_processes,
+                progress=True,
+            )
+        except InputError as error:
+            failure = str(error)
+    outcomes = gather_object([(failure, {clip.key: clip.reason for clip in report.left_out} if report else {})])
+    if failures := [failure for failure, _ in outcomes if failure]:
+        raise InputError(failures[0])
+    for _, reasons in outcomes:
+        left_out |= reasons
+    keys = [u.key for u in plan.utterances if u.key not in left_out]
+    frames = store.read(keys)
+    return Extraction(
+        keys=keys,
+        frames=normalize_utterances(frames) if request.output_norm else frames,
+        left_out=dict(sorted(left_out.items())),
+        audio_s=sum(gather_object([report.audio_s if report else 0.0])),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def train_folds(plan: Plan, extraction: Extraction, accelerator: "Accelerator") -> list["ProbeResult"]:
+    """Train and apply the probes of all folds and seeds, shared over all processes; all get all results.
+
+    Raises:
+        InputError: A split is empty once clips are left out, or the data do not fit the settings.
+    """
+    from accelerate.utils import gather_object
+
+    from emobox_hf.probes import ProbeSettings, list_jobs, train_probes
+
+    settings = ProbeSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in plan.settings["probe"].items()})
+    jobs = list_jobs({part.config: _index(part, extraction.keys) for part in plan.partitions}, settings)
+    classes = plan.manifest.spec.emotions
+    emotion_of = {u.key: classes.index(u.emotion) for u in plan.manifest.utterances}
+    rank, world = accelerator.process_index, accelerator.num_processes
+    mine = train_probes(
+        extraction.frames.frames,
+        extraction.frames.offsets,
+        np.array([emotion_of[key] for key in extraction.keys]),
+        len(classes),
+        jobs[rank::world],
+        settings,
+        device=accelerator.device,
+        progress=accelerator.is_main_process,
+    )
+    shared = gather_object(list(zip(range(rank, len(jobs), world), mine, strict=True)))
+    return [result for _, result in sorted(shared, key=lambda pair: pair[0])]
+
+
+def score_run(
+    plan: Plan, extraction: Extraction, results: Sequence["ProbeResult"], accelerator: "Accelerator", *, seconds: float
+) -> tuple[RunRecord, list[FoldPredictions]]:
+    """The record of a run and its predictions; `seconds` is what training took."""
+    classes = plan.manifest.spec.emotions
+    by_fold = {part.config: part for part in plan.partitions}
+    folds, predictions = [], []
+    for result in results:
+        part = by_fold[result.fold]
+        test = [u for u in part.splits["test"] if u.key not in extraction.left_out]
+        references = np.array([classes.index(u.emotion) for u in test], dtype=np.int64)
+        predictions.append(
+            FoldPredictions(result.fold, result.seed, [u.key for u in test], references, result.test_probabilities)
+        )
+        folds.append(_record_fold(plan, part, extraction, result, references))
+    record = RunRecord(
+        settings=plan.settings,
+        labels=list(classes),
+        left_out=[{"key": key, "reason": reason} for key, reason in extraction.left_out.items()],
+        folds=folds,
+        summary=_summarize(folds),
+        timings={"extract_s": extraction.seconds, "audio_s": extraction.audio_s, "probe_s": seconds},
+        machine=describe_machine(accelerator),
+        versions=describe_versions(),
+        created=now(),
+    )
+    return record, predictions
+
+
+def load_for(plan: Plan, accelerator: "Accelerator") -> Any:
+    """The plan's encoder on this process's device, under the launch's autocast."""
+    from emobox_hf.encoders.encoder import load_encoder
+    from emobox_hf.experiments.clips import Autocast
+
+    layer = plan.request.layer
+    if layer != "last" and not layer.lstrip("-").isdigit():
+        raise InputError(f"layer is 'last' or a whole number, not {layer!r}")
+    encoder = load_encoder(
+        plan.identity,
+        device=accelerator.device,
+        layer="last" if layer == "last" else int(layer),
+        context=plan.request.context,
+    )
+    return Autocast(encoder, accelerator)
+
+
+def _feature_key(plan: Plan) -> Any:
+    from emobox_hf.features import FeatureKey
+
+    settings = plan.settings
+    return FeatureKey(
+        corpus=settings["corpus"]["name"],
+        corpus_digest=settings["corpus"]["audio_sha256"],
+        encoder=settings["encoder"]["name"],
+        encoder_digest=settings["encoder"]["identity"],
+        layer=settings["encoder"]["layer"],
+        context=settings["encoder"]["context"],
+        resampler=settings["audio"]["resampler"],
+        precision=settings["encoder"]["mixed_precision"],
+        storage_dtype=settings["features"]["storage_dtype"],
+    )
+
+
+def _probe_settings(request: ProbeRequest) -> dict[str, Any]:
+    """The probe's settings as plain JSON; those that its head does not use are left out, so they name no other run."""
+    from emobox_hf.probes.settings import ProbeSettings
+
+    warmup_epochs = min(ProbeSettings.warmup_epochs, request.epochs - 1)
+    settings = ProbeSettings(
+        head="linear" if request.head == "linear" else "emobox",
+        seeds=request.seeds,
+        epochs=request.epochs,
+        warmup_epochs=warmup_epochs,
+    )
+    table = json.loads(json.dumps(dataclasses.asdict(settings)))
+    unused = {
+        "emobox": ("regularisation", "standardize", "refit", "max_iterations"),
+        "linear": ("seeds", "hidden_dim", "epochs", "warmup_epochs", "batch_size", "learning_rates"),
+    }
+    return {name: value for name, value in table.items() if name not in unused[settings.head]}
+
+
+def _digest_audio(manifest: Manifest) -> str:
+    """Digest of what is heard: keys, sizes of the files, segment bounds and the channel rule, but not where they lie."""
+    sizes: dict[str, int] = {}
+    digest = hashlib.sha256(json.dumps(manifest.spec.audio.channels, sort_keys=True).encode())
+    for u in manifest.utterances:
+        if u.path not in sizes:
+            sizes[u.path] = (manifest.root / u.path).stat().st_size
+        digest.update(f"{u.key} {sizes[u.path]} {u.start_s} {u.end_s}\n".encode())
+    return digest.hexdigest()
+
+
+def _name_encoder(identity: EncoderIdentity) -> str:
+    """What tables call an encoder: its Hub id, or the name of its folder."""
+    return identity.name if identity.revision else Path(identity.name).expanduser().resolve().name
+
+
+def _index(part: Partition, keys: Sequence[str]) -> Any:
+    from emobox_hf.probes import Split
+
+    row_of = {key: row for row, key in enumerate(keys)}
+    parts = []
+    for name in ("train", "validation", "test"):
+        parts.append(np.array([row_of[u.key] for u in part.splits[name] if u.key in row_of], dtype=np.int64))
+    return Split(*parts)
+
+
+def _record_fold(
+    plan: Plan, part: Partition, extraction: Extraction, result: "ProbeResult", references: Any
+) -> FoldRecord:
+    classes = plan.manifest.spec.emotions
+    scores = compute_scores(references, result.test_probabilities.argmax(axis=1), len(classes))
+    sizes = {name: sum(u.key not in extraction.left_out for u in split) for name, split in part.splits.items()}
+    return FoldRecord(
+        fold=result.fold,
+        source=part.source,
+        validation=part.validation,
+        seed=result.seed,
+        n_train=sizes["train"],
+        n_validation=sizes["validation"],
+        n_test=sizes["test"],
+        digests=part.digests,
+        chosen=dict(result.chosen),
+        validation_ua=result.validation_ua,
+        candidates=[dataclasses.asdict(candidate) for candidate in result.candidates],
+        untrained_classes=[classes[index] for index in result.untrained_classes],
+        scores={
+            **{name: getattr(scores, name) for name in SCORES},
+            "recall": dict(zip(classes, scores.recall, strict=True)),
+            "confusion_matrix": [list(row) for row in scores.confusion_matrix],
+            "absent": [classes[index] for index in scores.absent_classes],
+        },
+        seconds=result.seconds,
+    )
+
+
+def _summarize(folds: Sequence[FoldRecord]) -> dict[str, dict[str, float]]:
+    """Mean and sample standard deviation over folds, a fold's seeds averaged first."""
+    names = list(dict.fromkeys(fold.fold for fold in folds))
+    summary = {}
+    for score in SCORES:
+        values = [float(np.mean([f.scores[score] for f in folds if f.fold == name])) for name in names]
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        summary[score] = {"mean": float(np.mean(values)), "std": spread}
+    return summary

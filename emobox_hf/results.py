@@ -1,0 +1,167 @@
+"""RunRecord: what a run was and what it scored, one JSON file a run, with one row per test utterance in Parquet.
+
+A run's folder is named after a digest of everything that could change its scores, so a run with any other setting is
+another run. `record.json` is written last: a folder that has it is finished.
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobox_hf.errors import InputError
+from emobox_hf.files import whole_file, write_text
+
+SCHEMA = 1
+RECORD, PREDICTIONS = "record.json", "predictions.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldRecord:
+    """One probe: a fold and a seed.
+
+    Attributes:
+        fold: `fold1` …
+        source: How the fold was drawn, in words.
+        validation: How its validation part was.
+        seed: Of the probe's first weights and batches.
+        n_train: Utterances trained on.
+        n_validation: Utterances that the choice was made on.
+        n_test: Utterances scored.
+        digests: SHA-256 of the keys of each split, before any clip was left out (`files.sha256_of_keys`).
+        chosen: The settings that validation preferred, such as `{"learning_rate": 0.001, "epoch": 63}`.
+        validation_ua: UA there, 0 to 1.
+        candidates: Every setting that was tried, with its validation figures.
+        untrained_classes: Labels that test has and train lacks.
+        scores: UA, WA, macro and weighted F1 (0 to 1), recall by label, confusion matrix, absent labels.
+        seconds: Training and prediction.
+    """
+
+    fold: str
+    source: str
+    validation: str
+    seed: int
+    n_train: int
+    n_validation: int
+    n_test: int
+    digests: dict[str, str]
+    chosen: dict[str, float]
+    validation_ua: float
+    candidates: list[dict[str, Any]]
+    untrained_classes: list[str]
+    scores: dict[str, Any]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A finished run.
+
+    Attributes:
+        settings: Everything that shapes the scores; its digest names the run.
+        labels: The classes, in the order of every array.
+        left_out: Key and reason of each utterance of the folds that has no features: too long, missing, undecodable.
+        folds: One entry a fold and seed.
+        summary: For UA, WA, macro and weighted F1 the mean and sample standard deviation over folds (0 to 1); the seeds of
+            a fold are averaged first.
+        timings: Seconds of extraction (0 where features were at hand) and of probing, seconds of audio extracted.
+        machine: Processor or GPU, processes, peak memory in MB.
+        versions: Of this package and of what computed the scores.
+        created: When, in ISO 8601, UTC.
+    """
+
+    settings: dict[str, Any]
+    labels: list[str]
+    left_out: list[dict[str, str]]
+    folds: list[FoldRecord]
+    summary: dict[str, dict[str, float]]
+    timings: dict[str, float]
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    created: str
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, eq=False)
+class FoldPredictions:
+    """A probe's test part, row by row.
+
+    Attributes:
+        fold: `fold1` …
+        seed: The probe's seed.
+        keys: The utterances.
+        references: Class of each, int64 (n,).
+        probabilities: float32 (n, classes).
+    """
+
+    fold: str
+    seed: int
+    keys: Sequence[str]
+    references: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+def digest_settings(settings: Mapping[str, Any]) -> str:
+    """Ten hexadecimal digits that change with any setting."""
+    canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+
+
+def run_folder(root: Path, settings: Mapping[str, Any]) -> Path:
+    """Where a run lies: `<root>/<corpus>/<encoder>-<head>-<digest>`."""
+    encoder = re.sub(r"[^A-Za-z0-9._-]+", "-", settings["encoder"]["name"]).strip("-.")
+    return root / settings["corpus"]["name"] / f"{encoder}-{settings['probe']['head']}-{digest_settings(settings)}"
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run of this folder is done."""
+    return (folder / RECORD).is_file()
+
+
+def write_run(folder: Path, record: RunRecord, predictions: Sequence[FoldPredictions]) -> None:
+    """Write the predictions, then the record; either is whole or absent."""
+    import pyarrow.parquet as pq
+
+    (folder / RECORD).unlink(missing_ok=True)
+    with whole_file(folder / PREDICTIONS) as part:
+        pq.write_table(_prediction_table(predictions, record.labels), part)
+    write_text(folder / RECORD, json.dumps(dataclasses.asdict(record), indent=1, ensure_ascii=False) + "\n")
+
+
+def read_record(folder: Path) -> RunRecord:
+    """The record of a finished run.
+
+    Raises:
+        InputError: There is none, or it is of another schema.
+    """
+    path = folder / RECORD
+    if not path.is_file():
+        raise InputError(f"{path}: no such record; the run was not finished")
+    table = json.loads(path.read_text(encoding="utf-8"))
+    if table.get("schema") != SCHEMA:
+        raise InputError(f"{path}: schema {table.get('schema')}, this version reads {SCHEMA}; run it again")
+    return RunRecord(**{**table, "folds": [FoldRecord(**fold) for fold in table["folds"]]})
+
+
+def _prediction_table(predictions: Sequence[FoldPredictions], labels: Sequence[str]) -> Any:
+    """One row per fold, seed and test utterance: key, reference and prediction as labels, a probability a class."""
+    import pyarrow as pa
+
+    names = np.array(labels, dtype=object)
+    probabilities = np.concatenate([fold.probabilities for fold in predictions])
+    columns = {
+        "key": [key for fold in predictions for key in fold.keys],
+        "fold": [fold.fold for fold in predictions for _ in fold.keys],
+        "seed": pa.array([fold.seed for fold in predictions for _ in fold.keys], pa.int64()),
+        "reference": pa.array(names[np.concatenate([fold.references for fold in predictions])]),
+        "prediction": pa.array(names[probabilities.argmax(axis=1)]),
+    }
+    columns |= {f"p_{label}": probabilities[:, index] for index, label in enumerate(labels)}
+    return pa.table(columns)

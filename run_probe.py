@@ -1,0 +1,73 @@
+"""Score a frozen speech encoder on the folds of an emotion corpus, on one process or many.
+
+    accelerate launch run_probe.py --corpus polish --encoder openai/whisper-large-v3
+
+The page is read downwards: every step is one call, and each can be found in `emobox_hf.experiments.intra_corpus`.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from emobox_hf.errors import InputError
+from emobox_hf.experiments.intra_corpus import extract_features, plan_run, score_run, train_folds
+from emobox_hf.experiments.request import ProbeRequest, parse_request
+from emobox_hf.report.tables import run_table
+from emobox_hf.results import RECORD, read_record, write_run
+
+
+def run_probe(request: ProbeRequest) -> Path:
+    """Do what is asked, unless it is done: plan, extract, train, score, write, show. The run's folder."""
+    # What is read, how it is encoded, where the result goes: decided from files alone, no model is loaded.
+    plan = plan_run(request)
+
+    if not plan.is_finished:
+        from accelerate import Accelerator
+
+        # One process or many, CPU or GPUs, float32 or autocast: whatever `accelerate launch` or torchrun says.
+        accelerator = Accelerator(mixed_precision=request.mixed_precision)
+
+        # waveforms -> frames (time, dim), each utterance once; kept on disk for every fold, head and seed.
+        extraction = extract_features(plan, accelerator)
+
+        # frames -> probe -> probabilities (utterances, classes) of the test part, for each fold and seed.
+        started = time.perf_counter()
+        results = train_folds(plan, extraction, accelerator)
+        seconds = time.perf_counter() - started
+
+        # probabilities -> UA, WA, F1; the record is written last, so a folder that has one is finished.
+        if accelerator.is_main_process:
+            write_run(plan.folder, *score_run(plan, extraction, results, accelerator, seconds=seconds))
+        accelerator.wait_for_everyone()
+        accelerator.end_training()
+
+    if is_first_process():
+        print(run_table(read_record(plan.folder)))
+        print(f"\n{plan.folder / RECORD}")
+    return plan.folder
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that speaks, by what the launcher set."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def main(argv: Sequence[str] | None = None, *, prog: str = "run_probe.py") -> int:
+    """The command: 0 done, 2 for what the user has to mend, 130 after Ctrl-C."""
+    try:
+        run_probe(parse_request(argv, prog=prog))
+    except InputError as error:
+        if is_first_process():
+            print(f"{prog}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        if is_first_process():
+            print(f"{prog}: stopped; what was extracted is kept, the same command goes on from there", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
