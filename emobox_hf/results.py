@@ -69,8 +69,8 @@ class RunRecord:
         labels: The classes, in the order of every array.
         left_out: Key and reason of each utterance of the folds that has no features: too long, missing, undecodable.
         folds: One entry a fold and seed.
-        summary: For UA, WA, macro and weighted F1 the mean and sample standard deviation over folds (0 to 1); the seeds of
-            a fold are averaged first.
+        summary: For UA, WA, macro and weighted F1 the mean and sample standard deviation over folds, 0 to 1; the seeds
+            of a fold are averaged first.
         timings: Seconds of extraction (0 where features were at hand) and of probing, seconds of audio extracted.
         machine: Processor or GPU, processes, peak memory in MB.
         versions: Of this package and of what computed the scores.
@@ -116,8 +116,9 @@ def digest_settings(settings: Mapping[str, Any]) -> str:
 
 def run_folder(root: Path, settings: Mapping[str, Any]) -> Path:
     """Where a run lies: `<root>/<corpus>/<encoder>-<head>-<digest>`."""
+    corpus: str = settings["corpus"]["name"]
     encoder = re.sub(r"[^A-Za-z0-9._-]+", "-", settings["encoder"]["name"]).strip("-.")
-    return root / settings["corpus"]["name"] / f"{encoder}-{settings['probe']['head']}-{digest_settings(settings)}"
+    return root / corpus / f"{encoder}-{settings['probe']['head']}-{digest_settings(settings)}"
 
 
 def is_finished(folder: Path) -> bool:

@@ -30,7 +30,9 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument("--json", action="store_true", help="as JSON")
     verb.set_defaults(run=_show)
 
-    verb = verbs.add_parser("check", help="compare a corpus on disk with what a complete copy holds; exit 1 if it is not")
+    verb = verbs.add_parser(
+        "check", help="compare a corpus on disk with what a complete copy holds; exit 1 if it is not"
+    )
     verb.add_argument("corpus")
     _add_places(verb)
     verb.add_argument("--json", action="store_true", help="as JSON, with every key")
@@ -49,7 +51,9 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _add_places(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--data-dir", type=Path, help="the corpus's folder; else $EMOBOX_DATA_DIR/<corpus>, else the fetched")
+    verb.add_argument(
+        "--data-dir", type=Path, help="the corpus's folder; else $EMOBOX_DATA_DIR/<corpus>, else the fetched"
+    )
     verb.add_argument("--folds-dir", type=Path, help="a folder of EmoBox's lists; else $EMOBOX_FOLDS")
 
 
@@ -109,7 +113,8 @@ def _show(arguments: argparse.Namespace) -> int:
     sizes = ", ".join(str(fold.test) for fold in spec.folds.published)
     lines = [
         f"{spec.title} ({spec.name} {spec.version})",
-        f"  {spec.expected.utterances} utterances, {spec.expected.speakers} speakers; {', '.join(spec.languages)}; {spec.source}",
+        f"  {spec.expected.utterances} utterances, {spec.expected.speakers} speakers; "
+        f"{', '.join(spec.languages)}; {spec.source}",
         f"  home page  {spec.homepage}",
         f"  licence    {spec.licence}",
         f"  access     {ACCESS[spec.access]}. {spec.obtain}",
@@ -149,7 +154,9 @@ def _report(manifest: Manifest) -> dict[str, Any]:
 def _describe(manifest: Manifest) -> str:
     spec = manifest.spec
     speakers = manifest.count("speaker")
-    verdict = "complete" if manifest.is_complete else f"not complete: {manifest.n_absent} utterances fewer than expected"
+    verdict = (
+        "complete" if manifest.is_complete else f"not complete: {manifest.n_absent} utterances fewer than expected"
+    )
     lines = [
         f"{spec.title} in {manifest.root}: {verdict}",
         f"  found       {len(manifest.utterances)} of {spec.expected.utterances} utterances",

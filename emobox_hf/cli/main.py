@@ -1,4 +1,7 @@
-"""`emobox VERB`: thin; each group of verbs has a file of its own. Exit 0 done, 1 the answer is no, 2 wrong usage or input."""
+"""`emobox VERB`; each group of verbs has a file of its own.
+
+Exit code 0: done; 1: the answer is no; 2: wrong usage or input; 130: stopped by Ctrl-C.
+"""
 
 import argparse
 import os

@@ -1,7 +1,6 @@
 """`emobox extract`, `probe`, `demo`: frozen encoders on corpora."""
 
 import argparse
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,9 @@ def add_verbs(verbs: Any) -> None:
         "demo", help=f"the main job on real speech: {DEMO_ENCODER} on the {DEMO_CORPUS} corpus, fetched if need be"
     )
     verb.add_argument("--encoder", default=DEMO_ENCODER, help="see `emobox fetch` and `emobox probe --help`")
-    verb.add_argument("--head", choices=("emobox", "linear"), default="emobox", help="the paper's, or logistic regression")
+    verb.add_argument(
+        "--head", choices=("emobox", "linear"), default="emobox", help="the paper's, or logistic regression"
+    )
     verb.add_argument("--output", type=Path, default=Path("runs"), help="where the run is kept")
     verb.add_argument("--overwrite", action="store_true", help="run again if it is finished")
     verb.set_defaults(run=_demo)
@@ -46,7 +47,8 @@ def _extract(arguments: argparse.Namespace) -> int:
     extraction = extract_features(plan, Accelerator(mixed_precision=request.mixed_precision))
     print(
         f"{len(extraction.keys)} utterances of {request.corpus} by {request.encoder} are in {request.features}; "
-        f"{extraction.audio_s:.0f} s of audio encoded now, in {extraction.seconds:.0f} s; {len(extraction.left_out)} left out"
+        f"{extraction.audio_s:.0f} s of audio encoded now, in {extraction.seconds:.0f} s; "
+        f"{len(extraction.left_out)} left out"
     )
     for key, reason in extraction.left_out.items():
         print(f"  {key}: {reason}")

@@ -16,9 +16,13 @@ def add_verbs(verbs: Any) -> None:
     )
     verb.add_argument("name", help="a corpus, or ser_metrics")
     verb.add_argument("--out", type=Path, required=True, help="the folder to make, such as emobox/iemocap")
-    verb.add_argument("--data-dir", type=Path, help="the corpus's folder; else $EMOBOX_DATA_DIR/<corpus>, else the fetched")
+    verb.add_argument(
+        "--data-dir", type=Path, help="the corpus's folder; else $EMOBOX_DATA_DIR/<corpus>, else the fetched"
+    )
     verb.add_argument("--folds-dir", type=Path, help="a folder of EmoBox's lists; else $EMOBOX_FOLDS")
-    verb.add_argument("--link", action="store_true", help="store paths into the corpus instead of audio, where a path does")
+    verb.add_argument(
+        "--link", action="store_true", help="store paths into the corpus instead of audio, where a path does"
+    )
     verb.add_argument("--allow-missing", action="store_true", help="accept an incomplete copy")
     verb.add_argument("--overwrite", action="store_true", help="replace the folder if it exists")
     verb.set_defaults(run=_build)

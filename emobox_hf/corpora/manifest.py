@@ -72,7 +72,8 @@ def find_corpus(spec: CorpusSpec, data_dir: str | os.PathLike[str] | None = None
     fetch = f"\n  or let `emobox fetch {spec.name}` get it" if spec.fetch else ""
     raise InputError(
         f"{spec.title} was not found; looked in:\n  " + "\n  ".join(looked) + f"\n"
-        f"Get it from {spec.homepage}\n  access: {ACCESS[spec.access]}; licence: {spec.licence}\n  {spec.obtain}{fetch}\n"
+        f"Get it from {spec.homepage}\n  access: {ACCESS[spec.access]}; licence: {spec.licence}\n"
+        f"  {spec.obtain}{fetch}\n"
         f"then give its folder as data_dir (--data-dir), or put it at $EMOBOX_DATA_DIR/{spec.name}. Expected tree:\n"
         f"{spec.tree.rstrip()}"
     )
@@ -83,9 +84,7 @@ def fetched_dir(spec: CorpusSpec) -> Path:
     return cache_dir() / "corpora" / spec.name
 
 
-def search_corpus(
-    spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[str] | None = None
-) -> Manifest:
+def search_corpus(spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[str] | None = None) -> Manifest:
     """Search a corpus folder and report what is there, complete or not.
 
     Args:

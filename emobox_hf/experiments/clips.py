@@ -33,7 +33,7 @@ def list_clips(
     """
     with ThreadPoolExecutor(N_READERS) as readers:
         durations = list(readers.map(lambda u: _read_duration(manifest, u), utterances))
-    clips, left_out = [], {key: "missing from the corpus folder" for key in manifest.missing}
+    clips, left_out = [], dict.fromkeys(manifest.missing, "missing from the corpus folder")
     for utterance, duration_s in zip(utterances, durations, strict=True):
         if isinstance(duration_s, InputError):
             if request.on_error == "stop":

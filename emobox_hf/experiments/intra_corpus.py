@@ -26,6 +26,7 @@ from emobox_hf.encoders.identity import EncoderIdentity, identify
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.environment import describe_machine, describe_versions, now
 from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.probes.settings import ProbeSettings
 from emobox_hf.results import FoldPredictions, FoldRecord, RunRecord, is_finished, run_folder
 from emobox_hf.scores import SCORES, compute_scores
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:  # torch comes with these; a plan does without
     from accelerate import Accelerator
 
     from emobox_hf.features import RaggedFrames
-    from emobox_hf.probes import ProbeResult
+    from emobox_hf.probes.jobs import ProbeResult
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Plan:
     manifest: Manifest
     partitions: tuple[Partition, ...]
     identity: EncoderIdentity
+    probe: ProbeSettings
     settings: dict[str, Any]
 
     @property
@@ -86,6 +88,12 @@ def plan_run(request: ProbeRequest) -> Plan:
         check_config(spec, fold)
     if "all" in folds:
         raise InputError("'all' has no test part; name folds, such as fold1")
+    probe = ProbeSettings(
+        head="linear" if request.head == "linear" else "emobox",
+        seeds=request.seeds,
+        epochs=request.epochs,
+        warmup_epochs=min(ProbeSettings().warmup_epochs, request.epochs - 1),
+    )
     identity = identify(str(fetched_encoder(request.encoder) or request.encoder), revision=request.revision)
     manifest = build_manifest(
         spec, request.data_dir, folds_dir=request.folds_dir, allow_missing=request.on_error == "skip"
@@ -109,11 +117,14 @@ def plan_run(request: ProbeRequest) -> Plan:
             "context": request.context,
             "mixed_precision": request.mixed_precision,
         },
-        "audio": {"resampler": request.resampler, "max_duration_s": request.max_duration_s if math.isfinite(request.max_duration_s) else None},
+        "audio": {
+            "resampler": request.resampler,
+            "max_duration_s": request.max_duration_s if math.isfinite(request.max_duration_s) else None,
+        },
         "features": {"storage_dtype": request.storage_dtype, "output_norm": request.output_norm},
-        "probe": _probe_settings(request),
+        "probe": _used_settings(probe),
     }
-    return Plan(request, manifest, partitions, identity, settings)
+    return Plan(request, manifest, partitions, identity, probe, settings)
 
 
 def extract_features(plan: Plan, accelerator: "Accelerator") -> Extraction:
@@ -172,10 +183,10 @@ def train_folds(plan: Plan, extraction: Extraction, accelerator: "Accelerator") 
     """
     from accelerate.utils import gather_object
 
-    from emobox_hf.probes import ProbeSettings, list_jobs, train_probes
+    from emobox_hf.probes.jobs import list_jobs
+    from emobox_hf.probes.train import train_probes
 
-    settings = ProbeSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in plan.settings["probe"].items()})
-    jobs = list_jobs({part.config: _index(part, extraction.keys) for part in plan.partitions}, settings)
+    jobs = list_jobs({part.config: _index(part, extraction.keys) for part in plan.partitions}, plan.probe)
     classes = plan.manifest.spec.emotions
     emotion_of = {u.key: classes.index(u.emotion) for u in plan.manifest.utterances}
     rank, world = accelerator.process_index, accelerator.num_processes
@@ -185,7 +196,7 @@ def train_folds(plan: Plan, extraction: Extraction, accelerator: "Accelerator") 
         np.array([emotion_of[key] for key in extraction.keys]),
         len(classes),
         jobs[rank::world],
-        settings,
+        plan.probe,
         device=accelerator.device,
         progress=accelerator.is_main_process,
     )
@@ -256,27 +267,18 @@ def _feature_key(plan: Plan) -> Any:
     )
 
 
-def _probe_settings(request: ProbeRequest) -> dict[str, Any]:
+def _used_settings(probe: ProbeSettings) -> dict[str, Any]:
     """The probe's settings as plain JSON; those that its head does not use are left out, so they name no other run."""
-    from emobox_hf.probes.settings import ProbeSettings
-
-    warmup_epochs = min(ProbeSettings.warmup_epochs, request.epochs - 1)
-    settings = ProbeSettings(
-        head="linear" if request.head == "linear" else "emobox",
-        seeds=request.seeds,
-        epochs=request.epochs,
-        warmup_epochs=warmup_epochs,
-    )
-    table = json.loads(json.dumps(dataclasses.asdict(settings)))
+    table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(probe)))
     unused = {
         "emobox": ("regularisation", "standardize", "refit", "max_iterations"),
         "linear": ("seeds", "hidden_dim", "epochs", "warmup_epochs", "batch_size", "learning_rates"),
     }
-    return {name: value for name, value in table.items() if name not in unused[settings.head]}
+    return {name: value for name, value in table.items() if name not in unused[probe.head]}
 
 
 def _digest_audio(manifest: Manifest) -> str:
-    """Digest of what is heard: keys, sizes of the files, segment bounds and the channel rule, but not where they lie."""
+    """Digest of what is heard: keys, file sizes, segment bounds and the channel rule, but not where the files lie."""
     sizes: dict[str, int] = {}
     digest = hashlib.sha256(json.dumps(manifest.spec.audio.channels, sort_keys=True).encode())
     for u in manifest.utterances:
@@ -292,7 +294,7 @@ def _name_encoder(identity: EncoderIdentity) -> str:
 
 
 def _index(part: Partition, keys: Sequence[str]) -> Any:
-    from emobox_hf.probes import Split
+    from emobox_hf.probes.jobs import Split
 
     row_of = {key: row for row, key in enumerate(keys)}
     parts = []

@@ -42,7 +42,10 @@ def parse_request(argv: Sequence[str] | None, *, prog: str) -> ProbeRequest:
     """The request that command-line arguments state; argparse exits with 2 where they are wrong."""
     arguments: dict[str, Any] = vars(build_parser(prog).parse_args(argv))
     arguments["features"] = arguments["features"] or cache_dir() / "features"
-    return ProbeRequest(**{name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()})
+    for name, value in arguments.items():
+        if isinstance(value, list):
+            arguments[name] = tuple(value)
+    return ProbeRequest(**arguments)
 
 
 def build_parser(prog: str) -> argparse.ArgumentParser:
@@ -59,7 +62,9 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     add("--folds-dir", type=Path, help="a folder of EmoBox's lists, laid out like its data/; else $EMOBOX_FOLDS")
     add("--folds", nargs="+", default=[], metavar="FOLD", help="some folds only, such as fold1 fold3")
     add("--revision", help="branch, tag or commit of an encoder on the Hub")
-    add("--layer", default="last", help="hidden state to probe: last, or 0 (input of the first block) to the last block")
+    add(
+        "--layer", default="last", help="hidden state to probe: last, or 0 (input of the first block) to the last block"
+    )
     add("--context", default="full", help="what Whisper hears at once: full (30 s, padded) or clip")
     add("--resampler", default="soxr", choices=RESAMPLERS, help="torchaudio, where it imports, has EmoBox's filter")
     add(

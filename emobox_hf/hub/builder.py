@@ -113,7 +113,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         data_dir: str | os.PathLike[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Like any builder, but the folder found for the corpus and the spec are part of what the cache is filed under."""
+        """Like any builder, but the cache is also filed under the folder found for the corpus, and under its spec."""
         spec = load_spec(self.BUILDER_CONFIGS[0].corpus)
         if config_name is None:
             raise InputError(f"{spec.name}: name a configuration, one of {', '.join(list_configs(spec))}")

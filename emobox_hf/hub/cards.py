@@ -5,6 +5,9 @@
 
 import sys
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from emobox_hf.corpora.folds import list_folds
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
@@ -15,7 +18,7 @@ HUB_LICENCES = {"CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "CC BY-NC-SA 3.0": "cc-by-
 TABLE_BEGIN, TABLE_END = "<!-- corpora: generated from the specs -->", "<!-- end of corpora -->"
 
 
-def card_metadata(spec: CorpusSpec) -> dict[str, object]:
+def card_metadata(spec: CorpusSpec) -> dict[str, Any]:
     """The YAML header of a corpus's card, as a dictionary."""
     licence = HUB_LICENCES.get(spec.licence)
     return {
@@ -60,7 +63,10 @@ def card_body(spec: CorpusSpec) -> str:
         "",
         "| class | name | raw codes |",
         "| --- | --- | --- |",
-        *(f"| {i} | {emotion} | {', '.join(f'`{code}`' for code in codes[emotion])} |" for i, emotion in enumerate(codes)),
+        *(
+            f"| {i} | {emotion} | {', '.join(f'`{code}`' for code in codes[emotion])} |"
+            for i, emotion in enumerate(codes)
+        ),
         "",
     ]
     if spec.labels_left_out:
@@ -112,9 +118,6 @@ def corpus_table() -> str:
 
 def generated_files(checkout: Path) -> dict[Path, str]:
     """Every generated file of a checkout, with the text it should have."""
-    # datasets needs PyYAML anyway, and the specs' segments too; imported here so that `emobox list` does not wait for it
-    import yaml
-
     files = {}
     for spec in map(load_spec, list_corpora()):
         folder = checkout / "loading_scripts" / spec.name

@@ -66,6 +66,4 @@ def _find_metric_module(path: str) -> Any:
 
     from emobox_hf import __version__
 
-    return ImportableModule(
-        f"emobox_hf.metrics.{METRIC}.{METRIC}", hashlib.sha256(__version__.encode()).hexdigest()
-    )
+    return ImportableModule(f"emobox_hf.metrics.{METRIC}.{METRIC}", hashlib.sha256(__version__.encode()).hexdigest())

@@ -56,7 +56,11 @@ def build_repository(
     spec = manifest.spec
     configs = list_configs(spec)
     split_of = {
-        name: {u.key: split for split, members in partition(manifest, name, folds_dir=folds_dir).splits.items() for u in members}
+        name: {
+            u.key: split
+            for split, members in partition(manifest, name, folds_dir=folds_dir).splits.items()
+            for u in members
+        }
         for name in configs
     }
     cells: dict[tuple[str, ...], list[Utterance]] = defaultdict(list)

@@ -8,8 +8,7 @@ def paper_scores(corpus: str) -> dict[str, dict[str, float]]:
     """Encoder to `ua`, `wa` and `f1` in percent, from the paper's intra-corpus table; empty for a corpus it lacks."""
     path = resources.files("emobox_hf.benchmarks").joinpath("reference/emobox_intra_corpus.csv")
     scores: dict[str, dict[str, float]] = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["corpus"] == corpus:
-                scores.setdefault(row["model"], {})[row["metric"]] = float(row["value"])
+    for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
+        if row["corpus"] == corpus:
+            scores.setdefault(row["model"], {})[row["metric"]] = float(row["value"])
     return scores

@@ -13,7 +13,7 @@ PAPER_METRICS = {"ua": "ua", "wa": "wa", "macro_f1": "f1"}
 
 
 def run_table(record: RunRecord) -> str:
-    """A run's scores in percent, a line a fold (its seeds averaged), mean and spread, and the paper's for the corpus."""
+    """A run's scores in percent, a line a fold (its seeds averaged), mean and spread, and the paper's beside."""
     settings = record.settings
     rows = [["fold", "test", *COLUMNS.values(), "chosen on validation"]]
     for name in dict.fromkeys(fold.fold for fold in record.folds):
@@ -23,8 +23,12 @@ def run_table(record: RunRecord) -> str:
         rows.append([name, str(folds[0].n_test), *means, chosen.replace("_", " ")])
     summary = record.summary
     rows.append(["mean", "", *(_percent(summary[score]["mean"]) for score in COLUMNS), ""])
-    rows.append(["spread", "", *(_percent(summary[score]["std"]) for score in COLUMNS), "standard deviation over folds"])
-    return "\n".join([_headline(record), "", align(rows), "", *_notes(record), *_paper_lines(settings["corpus"]["name"])])
+    rows.append(
+        ["spread", "", *(_percent(summary[score]["std"]) for score in COLUMNS), "standard deviation over folds"]
+    )
+    return "\n".join(
+        [_headline(record), "", align(rows), "", *_notes(record), *_paper_lines(settings["corpus"]["name"])]
+    )
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:
@@ -32,7 +36,9 @@ def align(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     last = len(widths) - 1
     return "\n".join(
-        "  ".join(c.ljust(w) if i in (0, last) else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip()
+        "  ".join(
+            c.ljust(w) if i in (0, last) else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
     )
 
@@ -46,7 +52,8 @@ def _headline(record: RunRecord) -> str:
     precision = "" if encoder["mixed_precision"] == "no" else f", {encoder['mixed_precision']}"
     norm = ", output norm" if settings["features"]["output_norm"] else ""
     return (
-        f"{settings['corpus']['name']} | {encoder['name']}, {layer}{context}{precision} | head {probe['head']}{norm}{seeds} | "
+        f"{settings['corpus']['name']} | {encoder['name']}, {layer}{context}{precision} | "
+        f"head {probe['head']}{norm}{seeds} | "
         f"resampler {settings['audio']['resampler']}"
     )
 
