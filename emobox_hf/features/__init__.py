@@ -1,0 +1,18 @@
+"""The FeatureStore and extraction into it: ragged, half precision, resumable, any number of processes."""
+
+from emobox_hf.features.extraction import Clip, ExtractionReport, LeftOut, SupportsEncode, extract
+from emobox_hf.features.key import FeatureKey
+from emobox_hf.features.ragged import RaggedFrames, normalize_utterances
+from emobox_hf.features.store import FeatureStore
+
+__all__ = [
+    "Clip",
+    "ExtractionReport",
+    "FeatureKey",
+    "FeatureStore",
+    "LeftOut",
+    "RaggedFrames",
+    "SupportsEncode",
+    "extract",
+    "normalize_utterances",
+]

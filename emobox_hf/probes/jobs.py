@@ -1,0 +1,89 @@
+"""The nouns of probing: what is to be trained, and what came out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobox_hf.probes.settings import ProbeSettings
+
+Indices = NDArray[np.int64]
+
+
+class Split(NamedTuple):
+    """The three parts of a fold as indices of utterances, int64 (n,) each."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One probe to train: a fold and a seed; all candidates of the settings belong to it."""
+
+    fold: str
+    train: Indices
+    validation: Indices
+    test: Indices
+    seed: int
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One setting that validation could choose, and how it did there. The test part is unknown here.
+
+    Attributes:
+        choice: `{"learning_rate": …, "epoch": …}` with the best epoch counted from 1, or `{"c": …}`.
+        validation_ua: UA on the validation part at that choice, from 0 to 1.
+        validation_loss: Mean cross-entropy there; None for the `linear` head, which is chosen by UA alone.
+        last_validation_ua: UA after the last epoch; None for the `linear` head.
+        last_validation_loss: Mean cross-entropy after the last epoch; None for the `linear` head.
+        is_converged: Whether the solver ended within its iterations; None for the `emobox` head.
+    """
+
+    choice: dict[str, float]
+    validation_ua: float
+    validation_loss: float | None = None
+    last_validation_ua: float | None = None
+    last_validation_loss: float | None = None
+    is_converged: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeResult:
+    """What one job gave.
+
+    Attributes:
+        fold: The job's fold.
+        seed: The job's seed.
+        chosen: The choice of the candidate that validation preferred.
+        validation_ua: Its UA there, from 0 to 1.
+        candidates: All candidates, in the order of the settings.
+        test_probabilities: float32 (n_test, n_classes), rows in the order of the job's `test`.
+        untrained_classes: Classes that the test part has and the training part lacks. They cannot be learned; the
+            `linear` head gives them probability 0.
+        seconds: Wall time of the job.
+    """
+
+    fold: str
+    seed: int
+    chosen: dict[str, float]
+    validation_ua: float
+    candidates: tuple[Candidate, ...]
+    test_probabilities: NDArray[np.float32]
+    untrained_classes: tuple[int, ...]
+    seconds: float
+
+
+def list_jobs(splits: Mapping[str, Split], settings: ProbeSettings) -> list[Job]:
+    """One job for each fold and seed, folds in the order given; the `linear` head has no chance in it: first seed only.
+
+    Processes that share the work take `jobs[rank::world_size]`; no job knows of another, so the results are the same.
+    """
+    seeds = settings.seeds if settings.head == "emobox" else settings.seeds[:1]
+    return [
+        Job(fold, split.train, split.validation, split.test, seed) for fold, split in splits.items() for seed in seeds
+    ]

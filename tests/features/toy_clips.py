@@ -1,0 +1,57 @@
+"""Clips, an encoder and a key for the tests of this wing; also imported by the processes that those tests start."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from emobox_hf.errors import InputError
+from emobox_hf.features import Clip, FeatureKey
+
+KEY = FeatureKey(
+    corpus="toy",
+    corpus_digest="c0",
+    encoder="someone/encoder",
+    encoder_digest="e0",
+    layer=-1,
+    context="clip",
+    resampler="soxr",
+    storage_dtype="float32",
+)
+
+
+def make_waveform(number: int) -> np.ndarray:
+    rng = np.random.default_rng(number)
+    return rng.standard_normal(320 * int(rng.integers(3, 40))).astype(np.float32)
+
+
+def make_clips(n: int, *, unreadable: Sequence[int] = ()) -> list[Clip]:
+    def reader(number: int):
+        def read() -> np.ndarray:
+            if number in unreadable:
+                raise InputError(f"file {number} is torn")
+            return make_waveform(number)
+
+        return read
+
+    return [Clip(f"toy-{number:03d}", len(make_waveform(number)) / 16000, reader(number)) for number in range(n)]
+
+
+@dataclass
+class ToyEncoder:
+    """One frame of three numbers for 320 samples; the last one tells the longest neighbour in the batch.
+
+    So frames change when a clip is encoded in other company, as a real encoder's last bits do.
+    """
+
+    seen: list[int] = field(default_factory=list)
+
+    def encode(self, waveforms: Sequence[np.ndarray]) -> list[torch.Tensor]:
+        self.seen.append(len(waveforms))
+        longest = max(map(len, waveforms))
+        frames = []
+        for waveform in waveforms:
+            blocks = torch.from_numpy(waveform).reshape(-1, 320)
+            frames.append(torch.stack([blocks.mean(1), blocks[:, 0], torch.full((len(blocks),), longest)], dim=1))
+        return frames

@@ -1,0 +1,55 @@
+import pytest
+from toy_frames import make_splits
+
+from emobox_hf.errors import InputError
+from emobox_hf.probes import ProbeSettings, list_jobs, scale_learning_rate
+
+
+def test_defaults_are_the_papers():
+    settings = ProbeSettings()
+    assert (settings.head, settings.hidden_dim, settings.batch_size) == ("emobox", 256, 32)
+    assert (settings.epochs, settings.warmup_epochs, settings.learning_rates) == (100, 10, (1e-3, 1e-4))
+
+
+@pytest.mark.parametrize(
+    ("epoch", "scale"), [(0, 1 / 11), (9, 10 / 11), (10, 1.0), (11, 89 / 90), (55, 0.5), (98, 2 / 90), (99, 1 / 90)]
+)
+def test_learning_rate_by_hand(epoch, scale):
+    assert scale_learning_rate(epoch, epochs=100, warmup_epochs=10) == pytest.approx(scale, rel=1e-12)
+
+
+def test_learning_rate_without_warm_up_starts_in_full():
+    assert [scale_learning_rate(epoch, epochs=4, warmup_epochs=0) for epoch in range(4)] == [1, 0.75, 0.5, 0.25]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"head": "mlp"},
+        {"hidden_dim": 0},
+        {"epochs": 0},
+        {"epochs": 10},
+        {"warmup_epochs": -1},
+        {"batch_size": 0},
+        {"learning_rates": ()},
+        {"learning_rates": (1e-3, 0.0)},
+        {"learning_rates": (1e-3, 1e-3)},
+        {"regularisation": (float("nan"),)},
+        {"seeds": ()},
+        {"seeds": (1, 1)},
+        {"max_iterations": 0},
+    ],
+)
+def test_settings_that_cannot_be_trained_are_refused(wrong):
+    with pytest.raises(InputError, match=next(iter(wrong)) if wrong != {"epochs": 10} else "warmup_epochs"):
+        ProbeSettings(**wrong)
+
+
+def test_jobs_are_folds_times_seeds():
+    jobs = list_jobs(make_splits(folds=2), ProbeSettings(seeds=(3, 5)))
+    assert [(job.fold, job.seed) for job in jobs] == [("fold1", 3), ("fold1", 5), ("fold2", 3), ("fold2", 5)]
+    assert jobs[2].train is not jobs[0].train
+
+
+def test_the_linear_head_has_one_job_a_fold():
+    assert len(list_jobs(make_splits(folds=2), ProbeSettings(head="linear", seeds=(3, 5)))) == 2
