@@ -23,7 +23,7 @@ unit: $(VENV)/installed
 	$(VENV)/bin/python -m pytest -m "not scripts"
 
 scripts: $(SCRIPTS_VENV)/installed
-	$(SCRIPTS_VENV)/bin/python -m pytest -m scripts
+	$(SCRIPTS_VENV)/bin/python -m pytest tests/hub tests/loading_scripts
 
 # Write cards, loading scripts and the README's table of corpora again, after a spec has changed.
 cards: $(VENV)/installed

@@ -2,7 +2,7 @@
 
     accelerate launch run_probe.py --corpus polish --encoder openai/whisper-large-v3
 
-The page is read downwards: every step is one call, and each can be found in `emobox_hf.experiments.intra_corpus`.
+The page is read downwards: every step is one call, and each can be found in `emobox_hf.experiments`.
 """
 
 import os
@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emobox_hf.errors import InputError
-from emobox_hf.experiments.intra_corpus import extract_features, plan_run, score_run, train_folds
+from emobox_hf.experiments.intra_corpus import extract_features, score_run, train_folds
+from emobox_hf.experiments.plan import plan_run
 from emobox_hf.experiments.request import ProbeRequest, parse_request
 from emobox_hf.report.tables import run_table
 from emobox_hf.results import RECORD, read_record, write_run

@@ -1,68 +1,29 @@
 """The main experiment: a frozen encoder probed on the folds of one corpus.
 
-`plan_run` decides everything without loading a model; `extract_features`, `train_folds` and `score_run` do it. Every
-process of a launch calls each of them with the same arguments.
+`plan.plan_run` decides everything without loading a model; `extract_features`, `train_folds` and `score_run` do it.
+Every process of a launch calls each of them with the same arguments.
 """
 
 import dataclasses
-import hashlib
-import json
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emobox_hf import __version__
-from emobox_hf.corpora.folds import Partition, check_config, list_folds, partition
-from emobox_hf.corpora.manifest import Manifest, build_manifest
-from emobox_hf.corpora.spec import load_spec
-from emobox_hf.corpora.utterance import Utterance
-from emobox_hf.encoders.fetch import fetched_encoder
-from emobox_hf.encoders.identity import EncoderIdentity, identify
+from emobox_hf.corpora.folds import Partition
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.environment import describe_machine, describe_versions, now
-from emobox_hf.experiments.request import ProbeRequest
-from emobox_hf.probes.settings import ProbeSettings
-from emobox_hf.results import FoldPredictions, FoldRecord, RunRecord, is_finished, run_folder
+from emobox_hf.experiments.plan import Plan
+from emobox_hf.results import FoldPredictions, FoldRecord, RunRecord
 from emobox_hf.scores import SCORES, compute_scores
 
-if TYPE_CHECKING:  # torch comes with these; a plan does without
+if TYPE_CHECKING:  # torch comes with these; what is typed here does without until it is called
     from accelerate import Accelerator
 
-    from emobox_hf.features import RaggedFrames
+    from emobox_hf.features import FeatureKey, RaggedFrames
     from emobox_hf.probes.jobs import ProbeResult
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A run, decided: what is read, how it is encoded and probed, and where the results go."""
-
-    request: ProbeRequest
-    manifest: Manifest
-    partitions: tuple[Partition, ...]
-    identity: EncoderIdentity
-    probe: ProbeSettings
-    settings: dict[str, Any]
-
-    @property
-    def folder(self) -> Path:
-        """The run's folder."""
-        return run_folder(self.request.output, self.settings)
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the run is done and is not to be done again."""
-        return is_finished(self.folder) and not self.request.overwrite
-
-    @property
-    def utterances(self) -> list[Utterance]:
-        """Every utterance of any split of the folds, in key order."""
-        used = {u.key for part in self.partitions for split in part.splits.values() for u in split}
-        return [u for u in self.manifest.utterances if u.key in used]
 
 
 @dataclass(frozen=True)
@@ -74,57 +35,6 @@ class Extraction:
     left_out: dict[str, str]
     audio_s: float
     seconds: float
-
-
-def plan_run(request: ProbeRequest) -> Plan:
-    """Find the corpus, its folds and the encoder, check every option, and name the run; loads no model.
-
-    Raises:
-        InputError: Anything the user asked for does not exist or does not fit.
-    """
-    spec = load_spec(request.corpus)
-    folds = request.folds or tuple(list_folds(spec))
-    for fold in folds:
-        check_config(spec, fold)
-    if "all" in folds:
-        raise InputError("'all' has no test part; name folds, such as fold1")
-    probe = ProbeSettings(
-        head="linear" if request.head == "linear" else "emobox",
-        seeds=request.seeds,
-        epochs=request.epochs,
-        warmup_epochs=min(ProbeSettings().warmup_epochs, request.epochs - 1),
-    )
-    identity = identify(str(fetched_encoder(request.encoder) or request.encoder), revision=request.revision)
-    manifest = build_manifest(
-        spec, request.data_dir, folds_dir=request.folds_dir, allow_missing=request.on_error == "skip"
-    )
-    partitions = tuple(partition(manifest, fold, folds_dir=request.folds_dir) for fold in folds)
-    settings = {
-        "experiment": "intra-corpus",
-        "package": __version__,
-        "corpus": {
-            "name": spec.name,
-            "version": spec.version,
-            "spec_sha256": spec.digest,
-            "audio_sha256": _digest_audio(manifest),
-            "folds": list(folds),
-            "missing": sorted(manifest.missing) or manifest.n_absent,
-        },
-        "encoder": {
-            "name": _name_encoder(identity),
-            "identity": identity.key,
-            "layer": request.layer,
-            "context": request.context,
-            "mixed_precision": request.mixed_precision,
-        },
-        "audio": {
-            "resampler": request.resampler,
-            "max_duration_s": request.max_duration_s if math.isfinite(request.max_duration_s) else None,
-        },
-        "features": {"storage_dtype": request.storage_dtype, "output_norm": request.output_norm},
-        "probe": _used_settings(probe),
-    }
-    return Plan(request, manifest, partitions, identity, probe, settings)
 
 
 def extract_features(plan: Plan, accelerator: "Accelerator") -> Extraction:
@@ -250,7 +160,7 @@ def load_for(plan: Plan, accelerator: "Accelerator") -> Any:
     return Autocast(encoder, accelerator)
 
 
-def _feature_key(plan: Plan) -> Any:
+def _feature_key(plan: Plan) -> "FeatureKey":
     from emobox_hf.features import FeatureKey
 
     settings = plan.settings
@@ -265,32 +175,6 @@ def _feature_key(plan: Plan) -> Any:
         precision=settings["encoder"]["mixed_precision"],
         storage_dtype=settings["features"]["storage_dtype"],
     )
-
-
-def _used_settings(probe: ProbeSettings) -> dict[str, Any]:
-    """The probe's settings as plain JSON; those that its head does not use are left out, so they name no other run."""
-    table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(probe)))
-    unused = {
-        "emobox": ("regularisation", "standardize", "refit", "max_iterations"),
-        "linear": ("seeds", "hidden_dim", "epochs", "warmup_epochs", "batch_size", "learning_rates"),
-    }
-    return {name: value for name, value in table.items() if name not in unused[probe.head]}
-
-
-def _digest_audio(manifest: Manifest) -> str:
-    """Digest of what is heard: keys, file sizes, segment bounds and the channel rule, but not where the files lie."""
-    sizes: dict[str, int] = {}
-    digest = hashlib.sha256(json.dumps(manifest.spec.audio.channels, sort_keys=True).encode())
-    for u in manifest.utterances:
-        if u.path not in sizes:
-            sizes[u.path] = (manifest.root / u.path).stat().st_size
-        digest.update(f"{u.key} {sizes[u.path]} {u.start_s} {u.end_s}\n".encode())
-    return digest.hexdigest()
-
-
-def _name_encoder(identity: EncoderIdentity) -> str:
-    """What tables call an encoder: its Hub id, or the name of its folder."""
-    return identity.name if identity.revision else Path(identity.name).expanduser().resolve().name
 
 
 def _index(part: Partition, keys: Sequence[str]) -> Any:

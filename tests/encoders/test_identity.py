@@ -1,0 +1,148 @@
+"""An identity is cheap, follows a folder's bytes or the Hub's commit, and a wrong name is answered helpfully."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tiny_encoders import save_encoder, saved
+
+from emobox_hf.encoders import KNOWN_ENCODERS, EncoderIdentity, find_known, identify
+from emobox_hf.errors import InputError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the Hub that holds HuBERT's config, and no network."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    repository = tmp_path / "models--facebook--hubert-large-ll60k"
+    (repository / "snapshots" / COMMIT).mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    (repository / "snapshots" / COMMIT / "config.json").write_text('{"model_type": "hubert"}')
+    return tmp_path
+
+
+def test_a_folder_is_known_by_its_bytes_and_not_by_its_place(tmp_path: Path) -> None:
+    identity = identify(str(saved("whisper")))
+    assert (identity.revision, identity.model_type) == (None, "whisper")
+    moved = identify(str(save_encoder(tmp_path / "elsewhere", "whisper")))
+    assert moved.weights_digest == identity.weights_digest
+    assert moved.key == identity.key == f"sha256:{identity.weights_digest}"
+    assert moved.name != identity.name
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "preprocessor_config.json"])
+def test_any_changed_byte_changes_the_digest(tmp_path: Path, name: str) -> None:
+    save_encoder(tmp_path, "whisper")
+    before = identify(str(tmp_path))
+    content = bytearray((tmp_path / name).read_bytes())
+    if name.endswith(".json"):
+        content.extend(b"\n")
+    else:
+        content[-1] ^= 1
+    (tmp_path / name).write_bytes(content)
+    assert identify(str(tmp_path)).weights_digest != before.weights_digest
+
+
+def test_files_that_decide_nothing_leave_the_digest_alone(tmp_path: Path) -> None:
+    save_encoder(tmp_path, "whisper")
+    before = identify(str(tmp_path))
+    (tmp_path / "README.md").write_text("notes")
+    (tmp_path / "optimizer.bin").write_bytes(b"x")
+    assert identify(str(tmp_path)) == before
+
+
+def test_every_part_of_sharded_weights_counts(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "wavlm"}')
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    parts = [tmp_path / f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
+    digests = set()
+    for contents in ((b"a", b"b"), (b"x", b"b"), (b"a", b"x"), (b"b", b"a")):
+        for part, content in zip(parts, contents, strict=True):
+            part.write_bytes(content)
+        digests.add(identify(str(tmp_path)).weights_digest)
+    assert len(digests) == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "without config.json"),
+        ({"config.json": '{"model_type": "hubert"}'}, "no weights"),
+        ({"config.json": "{", "pytorch_model.bin": ""}, "not JSON"),
+        ({"config.json": "{}", "pytorch_model.bin": ""}, "does not say its model_type"),
+    ],
+)
+def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path, files: dict[str, str], message: str) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        identify(str(tmp_path))
+
+
+def test_a_folder_has_no_revision() -> None:
+    with pytest.raises(InputError, match=r"revision 'main'.*leave it out"):
+        identify(str(saved("whisper")), revision="main")
+
+
+@pytest.mark.parametrize("name", ["hubert-large", "facebook/hubert-large-ll60k"])
+@pytest.mark.parametrize("revision", [None, "main", COMMIT])
+def test_a_hub_id_is_resolved_to_its_commit_from_the_cache(hub: Path, name: str, revision: str | None) -> None:
+    identity = identify(name, revision=revision)
+    assert identity == EncoderIdentity("facebook/hubert-large-ll60k", COMMIT, None, "hubert")
+    assert identity.key == f"facebook/hubert-large-ll60k@{COMMIT}"
+
+
+def test_what_is_not_in_the_cache_offline_is_refused_with_what_to_do(hub: Path) -> None:
+    with pytest.raises(InputError, match=r"hubert-large-11k.*did you mean 'facebook/hubert-large-ll60k'.*online"):
+        identify("facebook/hubert-large-11k")
+    with pytest.raises(InputError, match=r"hubert-large-ll60k@v2.*Hub cannot be reached"):
+        identify("hubert-large", revision="v2")
+
+
+def test_a_misspelt_short_id_gets_a_suggestion_without_asking_the_hub() -> None:
+    with pytest.raises(InputError, match="did you mean 'wavlm-large'"):
+        identify("wavlm-larg")
+
+
+@pytest.mark.parametrize("name", ["./absent", "/no/such/folder", "a/b/c", ""])
+def test_a_folder_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=r"not a folder|folder without config"):
+        identify(name)
+
+
+def test_a_name_that_means_two_things_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_encoder(tmp_path / "hubert-base", "hubert-group")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"write './hubert-base'"):
+        identify("hubert-base")
+    assert identify("./hubert-base").model_type == "hubert"
+
+
+def test_models_that_transformers_lacks_say_so() -> None:
+    with pytest.raises(InputError, match=r"transformers has no such model.*hubert-base"):
+        identify("data2vec2-large")
+
+
+def test_the_table_is_that_of_the_paper() -> None:
+    assert len(KNOWN_ENCODERS) == 10
+    found = find_known("openai/whisper-large-v3")
+    assert found is not None
+    assert (found.id, found.n_layers, found.dim) == ("whisper-large-v3", 32, 1280)
+    assert find_known("openai/whisper-tiny") is None
+
+
+def test_identifying_loads_neither_torch_nor_transformers() -> None:
+    code = (
+        "import sys, json; from emobox_hf.encoders import identify; identity = identify(sys.argv[1]);"
+        "print(json.dumps([identity.key, [m for m in ('torch', 'transformers', 'datasets') if m in sys.modules]]))"
+    )
+    result = subprocess.run([sys.executable, "-c", code, saved("whisper")], capture_output=True, text=True, check=True)
+    assert json.loads(result.stdout) == [identify(str(saved("whisper"))).key, []]

@@ -1,0 +1,190 @@
+"""`load_dataset` on every corpus, through the ids that `import emobox_hf` makes known. Runs on datasets 3.6 and later."""
+
+import os
+from pathlib import Path
+
+import datasets
+import pytest
+from layout import lay_out, read_published
+from speech import wav_bytes, write_wav
+
+import emobox_hf
+from emobox_hf.corpora.manifest import search_corpus
+from emobox_hf.corpora.spec import load_spec
+from emobox_hf.errors import InputError
+from emobox_hf.hub.builder import audio_cell, fingerprint, row_features
+
+COLUMNS = ["key", "audio", "emotion", "raw_emotion", "speaker", "gender", "language", "text", "corpus"]
+
+
+@pytest.fixture
+def polish(tmp_path: Path) -> Path:
+    from speech import make_polish
+
+    root = tmp_path / "polish"
+    make_polish(root, load_spec("polish"))
+    return root
+
+
+def load(name: str, config: str, **options: object) -> datasets.DatasetDict:
+    return datasets.load_dataset(f"emobox/{name}", config, **options)
+
+
+def test_a_fold_has_three_splits_with_the_promised_columns(polish: Path) -> None:
+    fold = load("polish", "fold1", data_dir=str(polish))
+    assert {name: len(split) for name, split in fold.items()} == {"train": 288, "validation": 72, "test": 90}
+    assert fold["test"].column_names[: len(COLUMNS)] == COLUMNS
+    assert fold["test"].features["emotion"].names == ["Angry", "Neutral", "Fear"]
+    assert set(fold["test"]["speaker"]) == {"m3"}
+    row = fold["test"].cast_column("audio", datasets.Audio(decode=False))[0]
+    assert row["key"] == "polish-m3.a_nie_1"
+    assert row["audio"] == {"path": str(polish / "m3.a_nie_1.wav"), "bytes": None}
+    assert (row["emotion"], row["raw_emotion"], row["gender"], row["language"], row["text"], row["corpus"]) == (
+        (0, "a", "male", "pl", "nie", "polish")
+    )
+
+
+def test_all_has_one_split(polish: Path) -> None:
+    whole = load("polish", "all", data_dir=str(polish))
+    assert {name: len(split) for name, split in whole.items()} == {"train": 450}
+
+
+def test_streaming_gives_the_same_rows(polish: Path) -> None:
+    stored = load("polish", "fold2", data_dir=str(polish))["test"]
+    streamed = load("polish", "fold2", data_dir=str(polish), streaming=True)["test"]
+    rows = streamed.cast_column("audio", datasets.Audio(decode=False))
+    assert [row["key"] for row in rows] == stored["key"]
+
+
+def test_several_processes_give_the_same_rows(polish: Path) -> None:
+    alone = load("polish", "all", data_dir=str(polish))["train"]["key"]
+    datasets.disable_caching()
+    shared = load("polish", "all", data_dir=str(polish), num_proc=2, download_mode="force_redownload")["train"]["key"]
+    datasets.enable_caching()
+    assert list(shared) == list(alone)
+
+
+def test_the_variable_names_the_place(polish: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMOBOX_DATA_DIR", str(polish.parent))
+    assert len(load("polish", "fold1")["test"]) == 90
+
+
+def test_a_corpus_that_has_moved_is_not_served_from_its_old_place(
+    polish: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMOBOX_DATA_DIR", str(polish.parent))
+    load("polish", "fold1")
+    (polish.parent / "elsewhere").mkdir()
+    polish.rename(polish.parent / "elsewhere" / "polish")
+    monkeypatch.setenv("EMOBOX_DATA_DIR", str(polish.parent / "elsewhere"))
+    row = load("polish", "fold1")["test"].cast_column("audio", datasets.Audio(decode=False))[0]
+    assert Path(row["audio"]["path"]).is_file()
+
+
+def test_configurations_are_listed_without_the_corpus() -> None:
+    names = datasets.get_dataset_config_names("emobox/iemocap")
+    assert names == ["fold1", "fold2", "fold3", "fold4", "fold5", "all"]
+
+
+def test_an_unknown_corpus_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(InputError, match="did you mean 'iemocap'"):
+        load("iemocapp", "fold1")
+
+
+def test_an_unknown_configuration_is_refused(polish: Path) -> None:
+    with pytest.raises(ValueError, match=r"fold9.*fold5"):
+        load("polish", "fold9", data_dir=str(polish))
+
+
+def test_a_missing_configuration_lists_them(polish: Path) -> None:
+    with pytest.raises(InputError, match="name a configuration, one of fold1"):
+        datasets.load_dataset("emobox/polish", data_dir=str(polish))
+
+
+def test_a_corpus_that_is_nowhere_says_how_to_get_it() -> None:
+    with pytest.raises(InputError, match=r"(?s)looked in.*sail.usc.edu.*form.*EmoEvaluation"):
+        load("iemocap", "fold1")
+
+
+def test_an_incomplete_corpus_is_refused_and_accepted_on_request(polish: Path) -> None:
+    (polish / "m3.a_nie_1.wav").unlink()
+    with pytest.raises(InputError, match=r"449 of 450.*1 missing: polish-m3.a_nie_1"):
+        load("polish", "fold1", data_dir=str(polish))
+    fold = load("polish", "fold1", data_dir=str(polish), allow_missing=True)
+    assert {name: len(split) for name, split in fold.items()} == {"train": 288, "validation": 72, "test": 89}
+
+
+def test_other_ids_are_left_to_the_library(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a\n1\n", encoding="utf-8")
+    assert len(datasets.load_dataset("csv", data_files=str(tmp_path / "rows.csv"))["train"]) == 1
+
+
+# The examples of segment corpora are hours into a recording; test_segments_are_cut_out stands for them.
+WITH_SHORT_EXAMPLES = [
+    name for name in emobox_hf.list_corpora() if all(e.end_s is None for e in load_spec(name).examples)
+]
+
+
+@pytest.mark.parametrize("name", WITH_SHORT_EXAMPLES)
+def test_every_corpus_becomes_rows(name: str, tmp_path: Path) -> None:
+    """The examples of each spec: discovered, typed and readable in `datasets`, with sound that can be had."""
+    spec = load_spec(name)
+    lay_out(spec, spec.examples, tmp_path, wav_bytes())
+    manifest = search_corpus(spec, tmp_path)
+    assert manifest.utterances
+    features = row_features(spec)
+    for utterance in manifest.utterances:
+        if Path(utterance.path).suffix.lower() == ".wav":
+            cell = audio_cell(spec, tmp_path, utterance, embed=True)
+            assert cell["bytes"][:4] == b"fLaC"
+        assert features["emotion"].int2str(features["emotion"].str2int(utterance.emotion)) == utterance.emotion
+
+
+def test_segments_are_cut_out(tmp_path: Path) -> None:
+    import io
+
+    import numpy as np
+    import soundfile
+
+    spec = load_spec("pavoque")
+    ramp = np.linspace(-0.9, 0.9, 10 * 16000, dtype=np.float32)
+    write_wav(tmp_path / "pavoque-sad.flac", ramp)
+    for style in ("neutral", "angry", "happy", "poker", "outtakes"):
+        (tmp_path / f"pavoque-{style}.yaml").write_text("[]", encoding="utf-8")
+    (tmp_path / "pavoque-sad.yaml").write_text(
+        "- {prompt: e0001, style: sad, text: Nein, start: 2.0, end: 4.5}\n", encoding="utf-8"
+    )
+    (utterance,) = search_corpus(spec, tmp_path).utterances
+    cell = audio_cell(spec, tmp_path, utterance)
+    waveform, rate = soundfile.read(io.BytesIO(cell["bytes"]), dtype="float32")
+    assert rate == 16000
+    np.testing.assert_allclose(waveform, ramp[2 * 16000 : round(4.5 * 16000)], atol=1e-4)
+
+
+def test_the_fingerprint_follows_the_spec(monkeypatch: pytest.MonkeyPatch) -> None:
+    import dataclasses
+
+    spec = load_spec("polish")
+    changed = dataclasses.replace(spec, labels={**spec.labels, "a": "Happy"})
+    assert fingerprint(spec) != fingerprint(changed)
+    assert fingerprint(spec) == fingerprint(dataclasses.replace(spec, notes=("another remark",)))
+
+
+@pytest.mark.parametrize("name", ["iemocap", "ravdess", "savee", "meld", "pavoque", "emodb"])
+def test_published_folds_come_through_the_builder(name: str, tmp_path: Path, emobox_data: Path) -> None:
+    """The whole corpus laid out from EmoBox's lists: rows and folds of the dataset equal the lists."""
+    import json
+
+    spec = load_spec(name)
+    rows = read_published(spec, emobox_data)
+    lay_out(spec, rows, tmp_path, wav_bytes())
+    manifest = search_corpus(spec, tmp_path)
+    if manifest.utterances[0].start_s is not None or spec.channels:
+        # Sound is decoded while rows are made: one second's work for a test is enough to show the rows.
+        assert {u.key for u in manifest.utterances} == {row.key for row in rows}
+        return
+    fold = load(name, "fold1", data_dir=os.fspath(tmp_path), folds_dir=os.fspath(emobox_data))
+    for split, names in (("test", ("test",)), ("train", ("train", "validation"))):
+        listed = emobox_data / name / "fold_1" / f"{name}_{split}_fold_1.jsonl"
+        keys = {json.loads(line)["key"] for line in listed.read_text(encoding="utf-8").splitlines()}
+        assert {key for part in names for key in fold[part]["key"]} == keys
