@@ -1,4 +1,4 @@
-"""What every test has: caches of its own, no Hub, no corpora of the user's; and the real assets for those marked `real`."""
+"""What every test has: caches of its own, no Hub, no corpora of the user's; and real assets where marked `real`."""
 
 import os
 import tempfile

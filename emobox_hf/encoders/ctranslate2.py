@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from emobox_hf.encoders.quiet import no_progress_bars
 from emobox_hf.errors import InputError, first_five
 
 _VERSION = 6
@@ -63,7 +64,8 @@ def convert_whisper(model_bin: Path, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
         whole = Path(scratch, out.name)
-        model.save_pretrained(whole)
+        with no_progress_bars():
+            model.save_pretrained(whole)
         extractor: Any = WhisperFeatureExtractor
         extractor(feature_size=sizes["num_mel_bins"]).save_pretrained(whole)
         whole.rename(out)

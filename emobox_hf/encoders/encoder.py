@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from emobox_hf.encoders.backbone import Backbone, Waveform
 from emobox_hf.encoders.identity import EncoderIdentity
 from emobox_hf.encoders.other import build_other_backbone
+from emobox_hf.encoders.quiet import no_progress_bars
 from emobox_hf.encoders.waveform import WAVEFORM_TYPES, build_waveform_backbone
 from emobox_hf.encoders.whisper import build_whisper_backbone
 from emobox_hf.encoders.windows import SAMPLE_RATE_HZ, cut_windows
@@ -158,9 +159,14 @@ def _load_model(identity: EncoderIdentity, dtype: torch.dtype) -> Any:
     from transformers import AutoModel
 
     try:
-        model, report = AutoModel.from_pretrained(
-            identity.name, revision=identity.revision, dtype=dtype, trust_remote_code=False, output_loading_info=True
-        )
+        with no_progress_bars():
+            model, report = AutoModel.from_pretrained(
+                identity.name,
+                revision=identity.revision,
+                dtype=dtype,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(
             f"{identity.name} ({identity.model_type}) cannot be loaded by AutoModel: {_first_line(error)}"

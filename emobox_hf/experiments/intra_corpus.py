@@ -75,6 +75,11 @@ def extract_features(plan: Plan, accelerator: "Accelerator") -> Extraction:
     for _, reasons in outcomes:
         left_out |= reasons
     keys = [u.key for u in plan.utterances if u.key not in left_out]
+    if not keys:
+        key, reason = next(iter(left_out.items()))
+        raise InputError(
+            f"all {len(left_out)} utterances of {request.corpus} were left out; the first is {key}: {reason}"
+        )
     frames = store.read(keys)
     return Extraction(
         keys=keys,

@@ -1,4 +1,4 @@
-"""`load_dataset` on every corpus, through the ids that `import emobox_hf` makes known. Runs on datasets 3.6 and later."""
+"""`load_dataset` through the ids that `import emobox_hf` makes known; on datasets 3.6 and later."""
 
 import os
 from pathlib import Path

@@ -1,0 +1,134 @@
+"""`emobox VERB` as a user types it: what it prints, what it writes, how it ends."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from speech import make_polish
+
+from emobox_hf.cli.main import main
+from emobox_hf.corpora.manifest import read_manifest
+from emobox_hf.corpora.spec import list_corpora, load_spec
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("polish")
+    make_polish(root, load_spec("polish"))
+    return root
+
+
+@pytest.fixture
+def polish(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "polish"))
+
+
+def test_list_names_every_corpus(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == list_corpora()
+    assert main(["list", "--json"]) == 0
+    assert {row["corpus"] for row in json.loads(capsys.readouterr().out)} == set(list_corpora())
+
+
+def test_show_says_what_a_corpus_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "iemocap"]) == 0
+    text = capsys.readouterr().out
+    assert "5531 utterances" in text
+    assert "Happy (hap exc)" in text
+    assert "EmoEvaluation" in text
+    assert main(["show", "iemocap", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["fold_sizes"][0] == {"train": 4446, "validation": None, "test": 1085}
+
+
+def test_check_of_a_whole_corpus_ends_with_0(polish: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "polish", "--data-dir", str(polish)]) == 0
+    assert "complete" in capsys.readouterr().out
+
+
+def test_check_names_what_is_missing_double_and_unexpected(polish: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (polish / "m1.a_nie_1.wav").unlink()
+    (polish / "copy").mkdir()
+    shutil.copy(polish / "m2.a_nie_1.wav", polish / "copy")
+    shutil.copy(polish / "m2.a_nie_1.wav", polish / "remark.wav")
+    assert main(["check", "polish", "--data-dir", str(polish), "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["missing"] == ["polish-m1.a_nie_1"]
+    assert report["duplicates"] == {"polish-m2.a_nie_1": ["copy/m2.a_nie_1.wav", "m2.a_nie_1.wav"]}
+    assert report["unexpected"] == ["remark.wav"]
+    assert report["speakers"]["m1"] == 89
+    assert main(["check", "polish", "--data-dir", str(polish)]) == 1
+    assert "polish-m1.a_nie_1" in capsys.readouterr().out
+
+
+def test_manifest_is_read_again(polish: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "manifest.csv"
+    assert main(["manifest", "polish", "--data-dir", str(polish), "--out", str(out)]) == 0
+    utterances = read_manifest(out)
+    assert len(utterances) == 450
+    assert utterances[0].key == "polish-m1.a_nie_1"
+    capsys.readouterr()
+    assert main(["manifest", "polish", "--data-dir", str(polish)]) == 0
+    assert capsys.readouterr().out == out.read_text(encoding="utf-8")
+
+
+def test_build_writes_a_repository(polish: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "emobox" / "polish"
+    assert main(["build", "polish", "--data-dir", str(polish), "--out", str(out)]) == 0
+    assert (out / "README.md").is_file()
+    assert main(["build", "polish", "--data-dir", str(polish), "--out", str(out)]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+
+
+def test_fetch_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch"]) == 0
+    text = capsys.readouterr().out
+    assert "polish" in text
+    assert "whisper-tiny.en" in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["show", "iemocapp"], "did you mean 'iemocap'"),
+        (["check", "iemocap"], "Fill in the electronic release form"),
+        (["fetch", "iemocap"], "cannot be fetched; access: on request"),
+        (["fetch", "whisper-tiny"], "did you mean 'whisper-tiny.en'"),
+        (["manifest", "polish", "--data-dir", "EMPTY"], "no utterance found"),
+        (["build", "savee", "--data-dir", "EMPTY", "--out", "OUT"], "no utterance found"),
+        (["check", "meld", "--data-dir", "EMPTY"], "no file train_sent_emo.csv"),
+        (["check", "iemocap", "--data-dir", "EMPTY"], "EmoEvaluation"),
+        (["probe", "--corpus", "polish", "--encoder", "hubert-lage"], "did you mean 'hubert-large'"),
+        (["extract", "--corpus", "polsh", "--encoder", "x"], "did you mean 'polish'"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_input_is_one_clear_error_with_exit_2(
+    argv: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    argv = [{"EMPTY": str(tmp_path / "empty"), "OUT": str(tmp_path / "out")}.get(word, word) for word in argv]
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["bake"], ["list", "--wrong"], ["probe"], ["probe", "--corpus", "polish"]], ids=str
+)
+def test_wrong_usage_ends_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 2
+    assert "usage: emobox" in capsys.readouterr().err
+
+
+def test_probe_help_shows_the_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["probe", "--help"])
+    assert ended.value.code == 0
+    assert "--on-error" in capsys.readouterr().out

@@ -1,0 +1,292 @@
+"""The whole path, on a complete corpus of synthetic speech with a small random encoder."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from speech import synthesize, write_wav
+
+import run_probe
+from emobox_hf.errors import InputError
+from emobox_hf.experiments.plan import plan_run
+from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.files import sha256_of_keys
+from emobox_hf.results import read_record
+from emobox_hf.scores import compute_scores
+
+
+@pytest.fixture
+def request_for(polish: Path, encoder: Path, features: Path, tmp_path: Path) -> Any:
+    """A function options -> ProbeRequest; quick ones unless told otherwise."""
+
+    def make(**options: Any) -> ProbeRequest:
+        defaults = {
+            "corpus": "polish",
+            "encoder": str(encoder),
+            "data_dir": polish,
+            "features": features,
+            "output": tmp_path / "runs",
+            "head": "linear",
+            "epochs": 8,
+        }
+        return ProbeRequest(**defaults | options)
+
+    return make
+
+
+def test_a_run_writes_a_record_and_predictions_that_agree(request_for: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = run_probe.run_probe(request_for())
+    record = read_record(folder)
+    table = pq.read_table(folder / "predictions.parquet").to_pylist()
+    assert [fold.fold for fold in record.folds] == ["fold1", "fold2", "fold3", "fold4", "fold5"]
+    assert record.labels == ["Angry", "Neutral", "Fear"]
+    assert len(table) == 450
+    for fold in record.folds:
+        rows = [row for row in table if row["fold"] == fold.fold]
+        assert sha256_of_keys(row["key"] for row in rows) == fold.digests["test"]
+        references = [record.labels.index(row["reference"]) for row in rows]
+        predictions = [record.labels.index(row["prediction"]) for row in rows]
+        assert compute_scores(references, predictions, 3).ua == fold.scores["ua"]
+        probabilities = np.array([[row[f"p_{label}"] for label in record.labels] for row in rows])
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+        assert probabilities.argmax(axis=1).tolist() == predictions
+    uas = [fold.scores["ua"] for fold in record.folds]
+    assert record.summary["ua"] == {"mean": pytest.approx(np.mean(uas)), "std": pytest.approx(np.std(uas, ddof=1))}
+    assert record.summary["ua"]["mean"] > 0.6  # the synthetic emotions differ in pitch and level; chance is 0.33
+    printed = capsys.readouterr().out
+    assert f"{100 * record.summary['ua']['mean']:.1f}" in printed
+    assert "whisper-large-v3" in printed
+    assert printed.rstrip().endswith("record.json")
+
+
+def test_a_record_states_what_shapes_its_scores(request_for: Any) -> None:
+    record = read_record(run_probe.run_probe(request_for(head="emobox", seeds=(0, 1), folds=("fold2",))))
+    settings = record.settings
+    assert settings["corpus"]["name"] == "polish"
+    assert settings["encoder"]["identity"].startswith("sha256:")
+    assert settings["probe"]["learning_rates"] == [1e-3, 1e-4]
+    assert [(fold.fold, fold.seed) for fold in record.folds] == [("fold2", 0), ("fold2", 1)]
+    assert record.folds[0].source == "test speakers m2"
+    assert {candidate["choice"]["learning_rate"] for candidate in record.folds[0].candidates} == {1e-3, 1e-4}
+    assert record.versions["emobox-hf"]
+    assert record.machine["peak_memory_mb"] > 0
+    assert "regularisation" not in settings["probe"]
+
+
+def test_a_finished_run_is_not_done_again_unless_asked(request_for: Any) -> None:
+    folder = run_probe.run_probe(request_for())
+    first = read_record(folder)
+    before = (folder / "record.json").stat().st_mtime_ns
+    assert run_probe.run_probe(request_for()) == folder
+    assert (folder / "record.json").stat().st_mtime_ns == before
+    run_probe.run_probe(request_for(overwrite=True))
+    again = read_record(folder)
+    assert (folder / "record.json").stat().st_mtime_ns > before
+    assert [fold.scores for fold in again.folds] == [fold.scores for fold in first.folds]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"head": "emobox"},
+        {"layer": "1"},
+        {"folds": ("fold1",)},
+        {"output_norm": True},
+        {"max_duration_s": 20.0},
+        {"mixed_precision": "bf16"},
+        {"storage_dtype": "float32"},
+        {"resampler": "torchaudio"},
+        {"on_error": "skip", "data_dir": "incomplete"},
+    ],
+    ids=str,
+)
+def test_any_changed_setting_is_another_run(
+    request_for: Any, change: dict[str, Any], polish: Path, tmp_path: Path
+) -> None:
+    if "data_dir" in change:
+        shutil.copytree(polish, tmp_path / "incomplete")
+        (tmp_path / "incomplete" / "m3.a_nie_1.wav").unlink()
+        change = change | {"data_dir": tmp_path / "incomplete"}
+    assert plan_run(request_for(**change)).folder != plan_run(request_for()).folder
+
+
+def test_where_things_lie_does_not_change_the_run(
+    request_for: Any, polish: Path, encoder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(polish, tmp_path / "copy" / "deeper")
+    shutil.copytree(encoder, tmp_path / encoder.name)
+    moved = request_for(data_dir=tmp_path / "copy", encoder=str(tmp_path / encoder.name))
+    assert plan_run(moved).folder == plan_run(request_for()).folder
+
+
+def test_a_corpus_of_other_audio_is_another_run(request_for: Any, polish: Path, tmp_path: Path) -> None:
+    shutil.copytree(polish, tmp_path / "copy")
+    file = tmp_path / "copy" / "m1.a_nie_1.wav"
+    file.write_bytes(file.read_bytes() + b"\0\0")
+    assert plan_run(request_for(data_dir=tmp_path / "copy")).folder != plan_run(request_for()).folder
+
+
+def test_missing_and_broken_clips_stop_or_are_named(request_for: Any, polish: Path, tmp_path: Path) -> None:
+    root = tmp_path / "broken"
+    shutil.copytree(polish, root)
+    (root / "m3.a_nie_1.wav").unlink()
+    (root / "m3.n_tak_2.wav").write_bytes(b"")
+    (root / "m2.n_tak_2.wav").write_bytes((polish / "m2.n_tak_2.wav").read_bytes()[:5000])
+    with pytest.raises(InputError, match=r"449 of 450.*1 missing: polish-m3\.a_nie_1.*emobox check polish"):
+        run_probe.run_probe(request_for(data_dir=root))
+    shutil.copy(polish / "m3.a_nie_1.wav", root)
+    with pytest.raises(InputError, match=r"m2\.n_tak_2.*--on-error skip"):
+        run_probe.run_probe(request_for(data_dir=root))
+    (root / "m3.a_nie_1.wav").unlink()
+    record = read_record(run_probe.run_probe(request_for(data_dir=root, on_error="skip")))
+    assert [clip["key"] for clip in record.left_out] == [
+        "polish-m2.n_tak_2",
+        "polish-m3.a_nie_1",
+        "polish-m3.n_tak_2",
+    ]
+    assert all(clip["reason"] for clip in record.left_out)
+    assert [fold.n_test for fold in record.folds] == [88, 89, 90, 90, 90]
+
+
+def test_long_clips_are_left_out_and_named(
+    request_for: Any, polish: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "long"
+    shutil.copytree(polish, root)
+    write_wav(root / "m3.s_tak_1.wav", synthesize("s", "m3", "long", duration_s=31.0))
+    record = read_record(run_probe.run_probe(request_for(data_dir=root)))
+    assert record.left_out == [{"key": "polish-m3.s_tak_1", "reason": "31.0 s long, over 30 s"}]
+    assert [fold.n_test for fold in record.folds] == [89, 90, 90, 90, 90]
+    assert "polish-m3.s_tak_1 (31.0 s long, over 30 s)" in capsys.readouterr().out
+    kept = read_record(run_probe.run_probe(request_for(data_dir=root, max_duration_s=float("inf"))))
+    assert kept.left_out == []
+    with pytest.raises(InputError, match=r"all 450 utterances of polish were left out.*over 0\.1 s"):
+        run_probe.run_probe(request_for(max_duration_s=0.1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"corpus": "polsh"}, r"did you mean 'polish'"),
+        ({"folds": ("fold6",)}, r"no configuration 'fold6'.*fold5"),
+        ({"folds": ("all",)}, r"no test part"),
+        ({"encoder": "wavlm-larg"}, r"did you mean 'wavlm-large'"),
+        ({"layer": "7"}, r"layer"),
+        ({"layer": "top"}, r"layer is 'last' or a whole number"),
+        ({"context": "clip"}, r"context 'clip'"),
+        ({"epochs": 0, "head": "emobox"}, r"epochs"),
+        ({"seeds": (1, 1), "head": "emobox"}, r"seeds"),
+        ({"data_dir": Path("/nowhere/at/all")}, r"(?s)looked in.*nowhere/at/all.*mostwiedzy"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused_and_leaves_nothing(
+    request_for: Any, options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        run_probe.run_probe(request_for(**options))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_lists_that_are_not_emobox_s_are_refused(request_for: Any, tmp_path: Path) -> None:
+    for number in range(1, 6):
+        folder = tmp_path / "folds" / "polish" / f"fold_{number}"
+        folder.mkdir(parents=True)
+        for part in ("train", "test"):
+            row = json.dumps({"key": "polish-m1.a_nie_1"})
+            (folder / f"polish_{part}_fold_{number}.jsonl").write_text(row, encoding="utf-8")
+    with pytest.raises(InputError, match="not EmoBox's folds"):
+        plan_run(request_for(folds_dir=tmp_path / "folds"))
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("n_processes", [2, 3])
+def test_several_processes_score_the_same(
+    request_for: Any, polish: Path, encoder: Path, checkout: Path, tmp_path: Path, n_processes: int
+) -> None:
+    """Extraction and probes shared by torchrun's processes, against one process: scores to 1e-6."""
+    alone = read_record(run_probe.run_probe(request_for(head="emobox", features=tmp_path / "alone")))
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(n_processes), "--master_port"]
+    command += [str(29600 + n_processes), str(checkout / "run_probe.py"), "--corpus", "polish", "--epochs", "8"]
+    command += ["--encoder", str(encoder), "--data-dir", str(polish), "--features", str(tmp_path / "shared")]
+    command += ["--output", str(tmp_path / "shared-runs")]
+    outcome = subprocess.run(
+        command, env={**os.environ, "ACCELERATE_USE_CPU": "true"}, capture_output=True, text=True, check=False
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    (path,) = (tmp_path / "shared-runs").rglob("record.json")
+    shared = read_record(path.parent)
+    assert shared.settings == alone.settings
+    assert shared.machine["n_processes"] == n_processes
+    for one, other in zip(alone.folds, shared.folds, strict=True):
+        for score in ("ua", "wa", "macro_f1"):
+            assert one.scores[score] == pytest.approx(other.scores[score], abs=1e-6)
+    rows = [pq.read_table(folder / "predictions.parquet").to_pylist() for folder in (path.parent, _folder(request_for))]
+    for mine, theirs in zip(*rows, strict=True):
+        assert mine["key"] == theirs["key"]
+        assert mine["p_Angry"] == pytest.approx(theirs["p_Angry"], abs=1e-4)
+
+
+def _folder(request_for: Any) -> Path:
+    return plan_run(request_for(head="emobox")).folder
+
+
+@pytest.mark.processes
+def test_an_error_in_one_process_ends_all_with_one_message(
+    polish: Path, encoder: Path, checkout: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "broken"
+    shutil.copytree(polish, root)
+    content = (polish / "m1.a_nie_1.wav").read_bytes()
+    (root / "m1.a_nie_1.wav").write_bytes(content[: len(content) // 2])
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29610"]
+    command += [str(checkout / "run_probe.py"), "--corpus", "polish", "--encoder", str(encoder)]
+    command += ["--data-dir", str(root), "--features", str(tmp_path / "features"), "--output", str(tmp_path / "runs")]
+    outcome = subprocess.run(
+        command,
+        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    assert outcome.returncode != 0
+    assert outcome.stderr.count("m1.a_nie_1") >= 1
+    assert sum(line.startswith("run_probe.py: ") for line in outcome.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_accelerate_launches_the_page(
+    polish: Path, encoder: Path, checkout: Path, features: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--mixed_precision", "bf16"]
+    command += [str(checkout / "run_probe.py"), "--corpus", "polish", "--encoder", str(encoder), "--head", "linear"]
+    command += ["--data-dir", str(polish), "--features", str(features), "--output", str(tmp_path / "runs")]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    (path,) = (tmp_path / "runs").rglob("record.json")
+    assert read_record(path.parent).settings["encoder"]["mixed_precision"] == "bf16"
+    assert "bf16" in outcome.stdout
+
+
+def test_a_request_has_an_option_for_each_of_its_fields() -> None:
+    from emobox_hf.experiments.request import build_parser, parse_request
+
+    parsed = parse_request(["--corpus", "polish", "--encoder", "x"], prog="p")
+    defaults = ProbeRequest(corpus="polish", encoder="x")
+    differing = {
+        field.name
+        for field in dataclasses.fields(ProbeRequest)
+        if getattr(parsed, field.name) != getattr(defaults, field.name)
+    }
+    assert differing == {"features"}
+    options = {action.dest for action in build_parser("p")._actions} - {"help"}
+    assert options == {field.name for field in dataclasses.fields(ProbeRequest)}
