@@ -1,8 +1,10 @@
-"""Probes on frozen frames: heads, settings, training and prediction; arrays in, probabilities out."""
+"""Probes on frozen frames: heads, settings, training and prediction; arrays in, probabilities out.
+
+What needs torch is imported from `emobox_hf.probes.train`; the names here are cheap.
+"""
 
 from emobox_hf.probes.jobs import Candidate, Job, ProbeResult, Split, list_jobs
 from emobox_hf.probes.settings import ProbeSettings, scale_learning_rate
-from emobox_hf.probes.train import train_probes
 
 __all__ = [
     "Candidate",
@@ -12,5 +14,4 @@ __all__ = [
     "Split",
     "list_jobs",
     "scale_learning_rate",
-    "train_probes",
 ]

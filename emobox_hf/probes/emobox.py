@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -68,16 +68,16 @@ def forward(weights: Weights, frames: torch.Tensor, average: torch.Tensor) -> to
 
 
 def train_emobox(
-    data: ProbeData, job: Job, settings: ProbeSettings, *, dtype: torch.dtype
+    data: ProbeData, job: Job, settings: ProbeSettings, *, dtype: torch.dtype, tick: Callable[[], object]
 ) -> tuple[list[Candidate], Candidate, NDArray[np.float32]]:
     """Candidates (one a learning rate), the one chosen, and its test probabilities float32 (n_test, n_classes).
 
     All learning rates start from the same weights and see the same batches. The choice looks at the validation part
     alone: within a learning rate the epoch with the best UA, then the lower loss, then the earlier epoch; between
     learning rates the best UA, then the lower loss, then the earlier one in the settings. The test part is read once,
-    by the chosen weights.
+    by the chosen weights. `tick` is called after every epoch and may raise to end the training.
     """
-    trained = [_train(data, job, settings, rate, dtype=dtype) for rate in settings.learning_rates]
+    trained = [_train(data, job, settings, rate, dtype=dtype, tick=tick) for rate in settings.learning_rates]
     best = trained[best_of([one.validation for one in trained])]
     logits = predict(best.weights, data, job.test, batch_size=settings.batch_size, dtype=dtype)
     return [one.candidate for one in trained], best.candidate, logits.softmax(dim=1).cpu().numpy()
@@ -91,7 +91,13 @@ def predict(weights: Weights, data: ProbeData, items: Indices, *, batch_size: in
 
 
 def _train(
-    data: ProbeData, job: Job, settings: ProbeSettings, learning_rate: float, *, dtype: torch.dtype
+    data: ProbeData,
+    job: Job,
+    settings: ProbeSettings,
+    learning_rate: float,
+    *,
+    dtype: torch.dtype,
+    tick: Callable[[], object],
 ) -> Trained:
     """The best epoch at one learning rate."""
     initial = draw_weights(data.frames.shape[1], settings.hidden_dim, data.n_classes, _generator(job, "weights"))
@@ -113,6 +119,7 @@ def _train(
         history.append(_validate(weights, data, job, batch_size=settings.batch_size, dtype=dtype))
         if best_of(history) == epoch:
             best_weights = Weights(*(tensor.detach().clone() for tensor in weights))
+        tick()
     best, last = best_of(history), history[-1]
     candidate = Candidate(
         {"learning_rate": learning_rate, "epoch": best + 1},

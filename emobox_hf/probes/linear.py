@@ -1,5 +1,7 @@
 """The `linear` head: logistic regression on mean-pooled frames; validation chooses the regularisation."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
@@ -12,7 +14,13 @@ from emobox_hf.scores import compute_scores
 
 
 def train_linear(
-    vectors: NDArray[np.float64], labels: Indices, n_classes: int, job: Job, settings: ProbeSettings
+    vectors: NDArray[np.float64],
+    labels: Indices,
+    n_classes: int,
+    job: Job,
+    settings: ProbeSettings,
+    *,
+    tick: Callable[[], object],
 ) -> tuple[list[Candidate], Candidate, NDArray[np.float32]]:
     """Candidates (one a C), the one chosen, and its test probabilities float32 (n_test, n_classes).
 
@@ -25,6 +33,7 @@ def train_linear(
         n_classes: Number of classes; those without a training utterance get probability 0.
         job: The parts.
         settings: The candidates and the solver's options.
+        tick: Called after every candidate; may raise to end the training.
     """
 
     def fit(items: Indices, c: float) -> Pipeline:
@@ -38,6 +47,7 @@ def train_linear(
         ua = compute_scores(labels[job.validation], model.predict(vectors[job.validation]), n_classes).ua
         candidates.append(Candidate({"c": c}, ua, is_converged=_is_converged(model, settings)))
         models.append(model)
+        tick()
     best = max(range(len(candidates)), key=lambda i: (candidates[i].validation_ua, -candidates[i].choice["c"]))
     model = models[best]
     if settings.refit:

@@ -2,10 +2,11 @@
 
 import os
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Literal
 
@@ -69,25 +70,46 @@ def train_probes(
     data = check_data(frames, offsets, labels, n_classes)
     check_jobs(jobs, data)
     is_cpu = settings.head == "linear" or torch.device(device).type == "cpu"
-    with _one_core_each():
-        train = _trainer(data, settings, device=device, dtype=DTYPES[precision])
+    is_hidden = not (progress and sys.stderr.isatty())
+    total = len(jobs) * _steps_of_a_job(settings)
+    is_over = threading.Event()
+    with _one_core_each(), tqdm(desc="probe", total=total, unit=" steps", disable=is_hidden) as bar:
+
+        def tick() -> None:
+            if is_over.is_set():
+                raise CancelledError
+            bar.update()
+
+        train = _trainer(data, settings, device=device, dtype=DTYPES[precision], tick=tick)
         pool = ThreadPoolExecutor((n_threads or _cores()) if is_cpu else 1)
         try:
-            results = pool.map(lambda job: _run(train, data, job), jobs)
-            return list(tqdm(results, desc="probe", total=len(jobs), disable=not (progress and sys.stderr.isatty())))
+            return list(pool.map(lambda job: _run(train, data, job), jobs))
         finally:
-            # An error or Ctrl-C leaves the jobs that run to end, and starts no more.
+            # After an error or Ctrl-C the jobs that run end with their next step, and no more are started.
+            is_over.set()
             pool.shutdown(cancel_futures=True)
 
 
+def _steps_of_a_job(settings: ProbeSettings) -> int:
+    """Epochs of all learning rates, or fits of all candidates for C."""
+    if settings.head == "linear":
+        return len(settings.regularisation)
+    return len(settings.learning_rates) * settings.epochs
+
+
 def _trainer(
-    data: ProbeData, settings: ProbeSettings, *, device: str | torch.device, dtype: torch.dtype
+    data: ProbeData,
+    settings: ProbeSettings,
+    *,
+    device: str | torch.device,
+    dtype: torch.dtype,
+    tick: Callable[[], None],
 ) -> Callable[[Job], Trained]:
     if settings.head == "linear":
         vectors = data.pooled()
-        return lambda job: train_linear(vectors, data.labels, data.n_classes, job, settings)
+        return lambda job: train_linear(vectors, data.labels, data.n_classes, job, settings, tick=tick)
     here = ProbeData(data.frames.to(device), data.offsets, data.labels, data.n_classes)
-    return lambda job: train_emobox(here, job, settings, dtype=dtype)
+    return lambda job: train_emobox(here, job, settings, dtype=dtype, tick=tick)
 
 
 def _run(train: Callable[[Job], Trained], data: ProbeData, job: Job) -> ProbeResult:

@@ -99,7 +99,7 @@ def test_one_learning_rate_equals_a_plain_loop():
     best = history.index(max(history))
     assert best < 2
 
-    (candidate,), chosen, probabilities = train_emobox(data, job, plain, dtype=torch.float32)
+    (candidate,), chosen, probabilities = train_emobox(data, job, plain, dtype=torch.float32, tick=list)
     assert chosen is candidate
     assert candidate.choice == {"learning_rate": 1e-2, "epoch": best + 1}
     assert (candidate.validation_ua, candidate.last_validation_ua) == (history[best][0], history[-1][0])
@@ -123,12 +123,12 @@ def test_best_ua_then_lower_loss_then_the_earlier(history, best):
 def test_test_items_are_predicted_with_the_chosen_weights_only():
     """The chosen learning rate alone, in a run of its own, gives the same probabilities."""
     data, job = make_data(distance=0.6), list_jobs(make_splits(), SETTINGS)[0]
-    candidates, chosen, probabilities = train_emobox(data, job, SETTINGS, dtype=torch.float32)
+    candidates, chosen, probabilities = train_emobox(data, job, SETTINGS, dtype=torch.float32, tick=list)
     assert len(candidates) == 2
     alone = ProbeSettings(
         epochs=12, warmup_epochs=2, hidden_dim=16, batch_size=8, learning_rates=(chosen.choice["learning_rate"],)
     )
-    np.testing.assert_array_equal(train_emobox(data, job, alone, dtype=torch.float32)[2], probabilities)
+    np.testing.assert_array_equal(train_emobox(data, job, alone, dtype=torch.float32, tick=list)[2], probabilities)
 
 
 def test_prediction_does_not_depend_on_the_batch_size_beyond_rounding():

@@ -6,7 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from toy_frames import make_frames, make_splits
 
-from emobox_hf.probes import ProbeSettings, Split, list_jobs, train_probes
+from emobox_hf.probes import ProbeSettings, Split, list_jobs
+from emobox_hf.probes.train import train_probes
 
 SETTINGS = ProbeSettings(head="linear")
 

@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from toy_frames import make_frames, make_splits
 
 from emobox_hf.errors import InputError
-from emobox_hf.probes import Job, ProbeSettings, list_jobs, train, train_probes
+from emobox_hf.probes import Job, ProbeSettings, list_jobs, train
+from emobox_hf.probes.train import train_probes
 
 SMALL = ProbeSettings(epochs=15, warmup_epochs=2, hidden_dim=16, batch_size=8, learning_rates=(3e-2, 1e-3))
 LINEAR = replace(SMALL, head="linear")
