@@ -1,6 +1,7 @@
 # `make demo` runs the main job, `make test` passes the tests; either makes the environments it needs first.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
+EXTRAS ?= report,dev
 # A second environment, with the last datasets that runs script files and without torch.
 SCRIPTS_VENV ?= .venv-scripts
 
@@ -15,6 +16,7 @@ check: lint types unit
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check --quiet .
 
 types: $(VENV)/installed
 	$(VENV)/bin/mypy
@@ -33,7 +35,7 @@ cards: $(VENV)/installed
 $(VENV)/installed: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[report,dev]"
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	touch $@
 
 # The package without its dependencies, since torch is one of them, then what the loading scripts need.

@@ -50,6 +50,6 @@ def fetch_or_skip(fetch: Callable[[], Path]) -> Path:
     try:
         return fetch()
     except InputError as error:
-        if os.environ.get("EMOBOX_REQUIRE_REAL"):
+        if os.environ.get("EMOBOX_TEST_ALL"):
             raise
         pytest.skip(f"real assets are out of reach: {error}")

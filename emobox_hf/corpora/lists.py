@@ -2,7 +2,6 @@
 
 import json
 import os
-import urllib.request
 from pathlib import Path
 
 from emobox_hf.corpora.braces import expand_braces
@@ -59,6 +58,8 @@ def download_lists(spec: CorpusSpec, number: int) -> Path:
     Raises:
         InputError: The repository cannot be reached, or serves another list.
     """
+    from urllib.request import urlopen  # costs more than all else that `import emobox_hf` loads
+
     folder = _downloads(spec, number)
     for split, digest in digests_of(spec.folds.published[number - 1]).items():
         path = folder / f"{spec.name}_{SPLITS[split]}_fold_{number}.jsonl"
@@ -66,7 +67,7 @@ def download_lists(spec: CorpusSpec, number: int) -> Path:
             continue
         url = f"{LISTS_URL}/{spec.name}/{folder.name}/{path.name}"
         try:
-            with urllib.request.urlopen(url, timeout=30) as response:
+            with urlopen(url, timeout=30) as response:
                 content = response.read()
         except OSError as error:
             raise InputError(

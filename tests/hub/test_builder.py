@@ -44,6 +44,20 @@ def test_a_fold_has_three_splits_with_the_promised_columns(polish: Path) -> None
     )
 
 
+def test_sound_is_decoded_at_16_khz(polish: Path) -> None:
+    row = load("polish", "fold1", data_dir=str(polish))["test"]
+    if datasets.Version(datasets.__version__) >= datasets.Version("4.0.0"):
+        try:
+            import torchcodec  # noqa: F401
+        except (ImportError, RuntimeError, OSError) as error:
+            if os.environ.get("EMOBOX_TEST_ALL"):
+                raise
+            pytest.skip(f"torchcodec does not import: {str(error)[:80]}")
+    audio = row[0]["audio"]
+    assert audio["sampling_rate"] == 16000
+    assert audio["array"].shape == (6400,)
+
+
 def test_all_has_one_split(polish: Path) -> None:
     whole = load("polish", "all", data_dir=str(polish))
     assert {name: len(split) for name, split in whole.items()} == {"train": 450}
