@@ -28,6 +28,7 @@ class Backbone:
         count: samples of a window -> its number of valid frames.
         run: windows, float32 (samples,) -> valid frames of each, (time, dim).
         window_samples: the longest window.
+        pads_windows: whether every window is padded to `window_samples`, so that a short clip costs as much as a long one.
         counts_are_exact: whether `count` is exact or an estimate.
     """
 
@@ -39,6 +40,7 @@ class Backbone:
     count: Callable[[int], int]
     run: Callable[[list[Waveform]], list[torch.Tensor]]
     window_samples: int = WINDOW_SAMPLES
+    pads_windows: bool = False
     counts_are_exact: bool = True
 
 

@@ -1,5 +1,6 @@
 """The wrapper around a frozen AutoModel: waveforms in, the frames of each out."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -66,6 +67,13 @@ class Encoder:
             TooShortError: the clip gives none.
         """
         return sum(self.backbone.count(end - start) for start, end in self._cut(n_samples))
+
+    def padded_s(self, duration_s: float) -> float:
+        """Seconds that a clip of `duration_s` takes up in a batch: its own, or those of its windows padded to 30 s."""
+        if not self.backbone.pads_windows:
+            return duration_s
+        window_s = self.backbone.window_samples / SAMPLE_RATE_HZ
+        return max(1, math.ceil(duration_s / window_s)) * window_s
 
     def encode(self, waveforms: Sequence[Waveform]) -> list[torch.Tensor]:
         """Valid frames of each waveform, (time, dim), in the order given, on the encoder's device.

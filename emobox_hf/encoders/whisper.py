@@ -58,6 +58,7 @@ def build_whisper_backbone(
         min_samples=hop,
         count=count,
         run=run_full if context == "full" else run_clip,
+        pads_windows=context == "full",
         window_samples=hop * config.max_source_positions,
     )
 

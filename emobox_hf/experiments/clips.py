@@ -73,6 +73,10 @@ class Autocast:
     encoder: "Encoder"
     accelerator: "Accelerator"
 
+    def padded_s(self, duration_s: float) -> float:
+        """See `Encoder.padded_s`."""
+        return self.encoder.padded_s(duration_s)
+
     def encode(self, waveforms: Sequence[Any]) -> list["torch.Tensor"]:
         """See `Encoder.encode`."""
         with self.accelerator.autocast():

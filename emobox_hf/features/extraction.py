@@ -41,6 +41,9 @@ class SupportsEncode(Protocol):
     def encode(self, waveforms: Sequence[Waveform]) -> list[torch.Tensor]:
         """One (time, dim) tensor of valid frames for each waveform, float32 (samples,) at 16 kHz."""
 
+    def padded_s(self, duration_s: float) -> float:
+        """Seconds that a clip takes up in the encoder by itself: Whisper pads each to 30 s, most others do not."""
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -102,7 +105,7 @@ def extract(
     """
     started = time.perf_counter()
     _check(clips, batch_s=batch_s, shard_s=shard_s)
-    share = _share(clips, batch_s=batch_s, rank=rank, world_size=world_size)
+    share = _share(clips, encoder, batch_s=batch_s, rank=rank, world_size=world_size)
     stored = store.keys()
     batches = [[clip for clip in batch if clip.key not in stored] for batch in share]
     todo_s = sum(clip.duration_s for batch in batches for clip in batch)
@@ -154,12 +157,15 @@ def _check(clips: Sequence[Clip], *, batch_s: float, shard_s: float) -> None:
         raise InputError(f"each clip needs a key of its own, but these come twice: {first_five(twice)}")
 
 
-def _share(clips: Sequence[Clip], *, batch_s: float, rank: int, world_size: int) -> list[list[Clip]]:
+def _share(
+    clips: Sequence[Clip], encoder: SupportsEncode, *, batch_s: float, rank: int, world_size: int
+) -> list[list[Clip]]:
     """Batches of this process, each longest clip first."""
     # Sorted by key first, so that the plan does not depend on the order in which the corpus was listed.
     ordered = sorted(clips, key=lambda clip: clip.key)
-    batches = make_batches([clip.duration_s for clip in ordered], batch_s=batch_s)
-    costs_s = [len(batch) * ordered[batch[0]].duration_s for batch in batches]
+    padded_s = [encoder.padded_s(clip.duration_s) for clip in ordered]
+    batches = make_batches(padded_s, batch_s=batch_s)
+    costs_s = [len(batch) * padded_s[batch[0]] for batch in batches]
     mine = share_batches(costs_s, rank=rank, world_size=world_size)
     return [[ordered[index] for index in batches[number]] for number in mine]
 

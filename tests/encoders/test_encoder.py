@@ -289,3 +289,10 @@ def test_nothing_is_left_to_train() -> None:
     (frames,) = load(saved("whisper")).encode([noise(8000)])
     assert not frames.requires_grad
     assert frames.untyped_storage().nbytes() == frames.numel() * 4  # no view that keeps the padded batch alive
+
+
+def test_whisper_says_that_it_pads_and_others_that_they_do_not() -> None:
+    whisper, other = (load_encoder(identify(str(saved(name)))) for name in ("whisper", "wavlm-group"))
+    assert [whisper.padded_s(duration_s) for duration_s in (0.5, 2.0, 2.5)] == [2.0, 2.0, 4.0]
+    assert load_encoder(identify(str(saved("whisper"))), context="clip").padded_s(0.5) == 0.5
+    assert other.padded_s(0.5) == 0.5

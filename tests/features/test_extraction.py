@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -239,3 +240,20 @@ def test_a_clip_is_read_only_when_it_is_needed(store):
     extract([clip], ToyEncoder(), store)
     extract([clip], ToyEncoder(), store)
     assert len(reads) == 1
+
+
+def test_a_batch_is_counted_as_the_encoder_pads_it(store):
+    """Like Whisper: each clip takes 30 s, so batches of 60 s hold two clips, short as they are."""
+
+    class Padding(ToyEncoder):
+        sizes: ClassVar[list[int]] = []
+
+        def padded_s(self, duration_s):
+            return 30.0
+
+        def encode(self, waveforms):
+            self.sizes.append(len(waveforms))
+            return super().encode(waveforms)
+
+    extract(CLIPS, Padding(), store, batch_s=60.0)
+    assert set(Padding.sizes) == {2}

@@ -47,6 +47,9 @@ class ToyEncoder:
 
     seen: list[int] = field(default_factory=list)
 
+    def padded_s(self, duration_s: float) -> float:
+        return duration_s
+
     def encode(self, waveforms: Sequence[np.ndarray]) -> list[torch.Tensor]:
         self.seen.append(len(waveforms))
         longest = max(map(len, waveforms))
