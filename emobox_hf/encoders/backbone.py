@@ -28,7 +28,7 @@ class Backbone:
         count: samples of a window -> its number of valid frames.
         run: windows, float32 (samples,) -> valid frames of each, (time, dim).
         window_samples: the longest window.
-        pads_windows: whether every window is padded to `window_samples`, so that a short clip costs as much as a long one.
+        pads_windows: whether every window is padded to `window_samples`, so a short clip costs as much as a long one.
         counts_are_exact: whether `count` is exact or an estimate.
     """
 

@@ -20,6 +20,10 @@ from emobox_hf.features.store import FeatureStore, to_storage
 Waveform = NDArray[np.float32]
 
 
+FLUSH_S = 60.0
+"""Seconds of work after which a shard is written, however little is in it: what a kill can cost."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """One utterance to encode.
@@ -86,15 +90,15 @@ def extract(
 ) -> ExtractionReport:
     """Encode this process's share of the clips that the store lacks; gives back what was done.
 
-    Every process is given the same list of clips and takes its share of it by seconds, see `plan`. An interruption
-    loses the shard in the making and nothing else; the next call goes on from there, on any number of processes.
+    Every process is given the same list of clips and takes its share of it by seconds, see `plan`. Ctrl-C loses the
+    batch in the making, a kill no more than the last minute; the next call goes on, on any number of processes.
 
     Args:
         clips: The whole corpus, the same on every process.
         encoder: Gives the frames.
         store: Takes them.
         batch_s: Seconds in one batch, counted after padding to its longest clip.
-        shard_s: Seconds of audio in one shard, and so what an interruption can cost.
+        shard_s: Seconds of audio in one shard at most; a slow encoder's shards are smaller, see `FLUSH_S`.
         on_error: "stop" stores what is done and raises; "skip" leaves the clip out and reports it.
         rank: Number of this process.
         world_size: Number of processes.
@@ -121,24 +125,28 @@ def extract(
             pending.clear()
 
     hidden = not (progress and rank == 0 and sys.stderr.isatty())
+    last_flush = time.perf_counter()
     with tqdm(total=round(todo_s), unit=" s of audio", desc="extract", disable=hidden) as bar:
-        for batch in batches:
-            for clip, outcome in _encode_batch(batch, encoder, store.key.storage_dtype):
-                if isinstance(outcome, torch.Tensor):
-                    pending.append((clip, outcome))
-                elif on_error == "skip":
-                    left_out.append(LeftOut(clip.key, str(outcome)))
-                else:
+        try:
+            for batch in batches:
+                for clip, outcome in _encode_batch(batch, encoder, store.key.storage_dtype):
+                    if isinstance(outcome, torch.Tensor):
+                        pending.append((clip, outcome))
+                    elif on_error == "skip":
+                        left_out.append(LeftOut(clip.key, str(outcome)))
+                    else:
+                        raise InputError(
+                            f"utterance {clip.key} cannot be encoded: {outcome}; mend it, or leave such clips out with "
+                            'on_error="skip"'
+                        ) from outcome
+                is_due = time.perf_counter() - last_flush >= FLUSH_S
+                if is_due or sum(clip.duration_s for clip, _ in pending) >= shard_s:
                     flush()
-                    raise InputError(
-                        f"utterance {clip.key} cannot be encoded: {outcome}; mend it, or leave such clips out with "
-                        'on_error="skip"'
-                    ) from outcome
-            if sum(clip.duration_s for clip, _ in pending) >= shard_s:
-                flush()
-            bar.set_postfix(utterances=len(done) + len(pending), refresh=False)
-            bar.update(sum(clip.duration_s for clip in batch))
-    flush()
+                    last_flush = time.perf_counter()
+                bar.set_postfix(utterances=len(done) + len(pending), refresh=False)
+                bar.update(sum(clip.duration_s for clip in batch))
+        finally:
+            flush()  # after an error or Ctrl-C too: what was encoded is whole
     return ExtractionReport(
         n_extracted=len(done),
         n_cached=sum(map(len, share)) - sum(map(len, batches)),
