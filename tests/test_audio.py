@@ -187,9 +187,7 @@ def test_an_end_rounded_past_the_file_is_the_end_of_the_file(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("start_s", "end_s"), [(0.5, 1.2), (1.0, None), (7, 8), (-0.5, 0.5), (0.5, 0.5), (0.6, 0.5)])
 @pytest.mark.parametrize("name", ["a.wav", "a.mp4"])
-def test_a_segment_outside_the_file_is_refused(
-    tmp_path: Path, name: str, start_s: float, end_s: float | None
-) -> None:
+def test_a_segment_outside_the_file_is_refused(tmp_path: Path, name: str, start_s: float, end_s: float | None) -> None:
     path = tmp_path / name
     if name == "a.wav":
         soundfile.write(path, tone(440, rate=SAMPLE_RATE_HZ), SAMPLE_RATE_HZ)

@@ -39,7 +39,8 @@ def _probe(arguments: argparse.Namespace) -> int:
 def _extract(arguments: argparse.Namespace) -> int:
     from accelerate import Accelerator
 
-    from emobox_hf.experiments.intra_corpus import extract_features, plan_run
+    from emobox_hf.experiments.intra_corpus import extract_features
+    from emobox_hf.experiments.plan import plan_run
     from emobox_hf.experiments.request import parse_request
 
     request = parse_request(arguments.options, prog="emobox extract")

@@ -133,8 +133,10 @@ def _assign(manifest: Manifest, number: int, folds_dir: str | os.PathLike[str] |
         folder = download_lists(spec, number)
     keys = read_lists(spec, number, folder)
     derived: frozenset[str] = frozenset()
-    if "train" not in keys:  # EmoBox published no train list of ESD, MEAD and MSP-Podcast: it is the rest
-        keys["train"] = {u.key for u in manifest.utterances}.difference(*keys.values())
+    if "train" not in keys:  # EmoBox lacks some: it is the corpus's own train part (MSP-Podcast, M3ED), else the rest
+        part = spec.folds.splits.get("train")
+        rest = {u.key for u in manifest.utterances if part is None or u.split == part}
+        keys["train"] = rest.difference(*keys.values())
         derived = frozenset({"train"})
     return _Assignment(keys, "EmoBox's published lists", derived)
 

@@ -4,15 +4,17 @@ import dataclasses
 import hashlib
 import json
 import re
+import string
 import tomllib
-import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from emobox_hf.corpora.braces import expand_braces
 from emobox_hf.corpora.labels import EMOTIONS
+from emobox_hf.corpora.typed import read_as
 from emobox_hf.errors import InputError, first_five, suggest
 
 SPECS_DIR = Path(__file__).parent / "specs"
@@ -20,12 +22,26 @@ SPECS_DIR = Path(__file__).parent / "specs"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of utterances: its file, and templates (over its columns) of each row's audio path and key."""
+    """A table of utterances: its file, and templates (over its columns) of each row's audio path and key.
+
+    `other_extensions` are tried where no file has the template's. `records` says where the rows are in a JSON file.
+    """
 
     file: str
     audio: str
     key: str
     split: str | None = None
+    other_extensions: tuple[str, ...] = ()
+    records: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A second table: its row whose `column` equals the first table's `on` lends that row its columns."""
+
+    file: str
+    column: str
+    on: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +51,18 @@ class Discovery:
     strategy: str
     pattern: str | None = None
     key: str | None = None
+    key_replace: Mapping[str, str] = dataclasses.field(default_factory=dict)
     speaker: str | None = None
+    no_speaker: tuple[str, ...] = ()
+    text: str | None = None
     encoding: str = "utf-8"
     separator: str = ","
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     tables: tuple[Table, ...] = ()
+    joins: tuple[Join, ...] = ()
+    splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    split_by: str | None = None
+    split_lists: Mapping[str, str] = dataclasses.field(default_factory=dict)
     skip: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
@@ -105,6 +128,9 @@ class Example:
     split: str | None = None
     start_s: float | None = None
     end_s: float | None = None
+    language: str | None = None
+    gender: str | None = None
+    extras: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +155,7 @@ class CorpusSpec:
     labels_left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     genders: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    speaker_languages: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     audio: Audio = dataclasses.field(default_factory=Audio)
     fetch: Fetch | None = None
     notes: tuple[str, ...] = ()
@@ -141,9 +168,14 @@ class CorpusSpec:
         return tuple(emotion for emotion in EMOTIONS if emotion in used)
 
     @property
-    def gender_of(self) -> dict[str, str]:
-        """Speaker to gender, for the speakers whose gender the corpus states."""
-        return {speaker: gender for gender, speakers in self.genders.items() for speaker in speakers}
+    def gender_of(self) -> Mapping[str, str]:
+        """Speaker, or the corpus's own code of a gender, to gender; for what the spec's brace patterns list."""
+        return _invert(tuple(self.genders.items()))
+
+    @property
+    def language_of(self) -> Mapping[str, str]:
+        """Speaker to language, in a corpus of several languages; for what the spec's brace patterns list."""
+        return _invert(tuple(self.speaker_languages.items()))
 
     @property
     def channels(self) -> dict[int, int]:
@@ -153,13 +185,19 @@ class CorpusSpec:
     @property
     def digest(self) -> str:
         """SHA-256 of everything that shapes a row; changes when keys, labels, folds or the channel rule do."""
-        shaping = ("name", "version", "languages", "discovery", "labels", "labels_left_out", "texts", "genders", "folds", "audio")
+        shaping = (
+            *("name", "version", "languages", "discovery", "labels", "labels_left_out"),
+            *("texts", "genders", "speaker_languages", "folds", "audio"),
+        )
         table = dataclasses.asdict(self)
         return hashlib.sha256(json.dumps([table[name] for name in shaping], sort_keys=True).encode()).hexdigest()
 
 
 ACCESS = {"open": "open", "form": "on request (form or licence agreement)", "paid": "paid"}
 FOLD_SOURCES = ("speakers", "split", "list")
+STRATEGY_NAMES = ("paths", "tables", "json", "iemocap", "segments")  # the keys of discovery.STRATEGIES
+# What a pattern's group or a column can be called to fill a field of Utterance; any other name is one of its extras.
+ROW_FIELDS = ("emotion", "speaker", "gender", "language", "text", "split")
 
 
 def list_corpora() -> list[str]:
@@ -185,7 +223,7 @@ def read_spec(path: Path) -> CorpusSpec:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a TOML file in UTF-8: {error}") from error
-    spec: CorpusSpec = _read(CorpusSpec, table, str(path))
+    spec: CorpusSpec = read_as(CorpusSpec, table, str(path))
     _check(spec, path)
     return spec
 
@@ -206,49 +244,37 @@ def _check(spec: CorpusSpec, path: Path) -> None:
         refuse(f"folds.source is {spec.folds.source!r}, expected one of {', '.join(FOLD_SOURCES)}")
     if spec.folds.source == "speakers" and len(spec.folds.test_speakers) != len(spec.folds.published):
         refuse("folds.test_speakers and folds.published differ in length")
-    if spec.discovery.pattern is not None:
-        try:
-            groups = set(re.compile(spec.discovery.pattern).groupindex)
-        except re.error as error:
-            refuse(f"discovery.pattern is not a regular expression: {error}")
-        if "emotion" not in groups:
-            refuse("discovery.pattern has no group named 'emotion'")
+    if spec.discovery.strategy not in STRATEGY_NAMES:
+        refuse(f"discovery.strategy is {spec.discovery.strategy!r}, expected one of {', '.join(STRATEGY_NAMES)}")
+    if spec.discovery.strategy == "paths":
+        _check_pattern(spec.discovery, refuse)
+    elif spec.discovery.strategy != "iemocap" and not spec.discovery.tables:
+        refuse(f"discovery.strategy is {spec.discovery.strategy!r}, but there are no discovery.tables")
+    if spec.discovery.strategy in ("tables", "json") and "emotion" not in spec.discovery.columns:
+        refuse("discovery.columns has no 'emotion'")
+    if spec.discovery.strategy == "json" and any(table.records is None for table in spec.discovery.tables):
+        refuse("discovery.strategy is 'json', so every one of discovery.tables needs 'records'")
 
 
-def _read(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
-    """Turn a TOML value into what a field's type hint asks for; `where` names the place in messages."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (types.UnionType, typing.Union):
-        return _read(next(a for a in arguments if a is not type(None)), value, where)
-    if dataclasses.is_dataclass(hint):
-        return _read_table(typing.cast(type, hint), _expect(dict, value, where), where)
-    if origin is tuple:
-        items = enumerate(_expect(list, value, where))
-        return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in items)
-    if origin is Mapping:
-        pairs = _expect(dict, value, where).items()
-        return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in pairs}
-    if hint is float and isinstance(value, int):
-        return float(value)
-    return _expect(hint, value, where)
+def _check_pattern(discovery: Discovery, refuse: Callable[[str], typing.NoReturn]) -> None:
+    try:
+        groups = set(re.compile(discovery.pattern or "").groupindex)
+    except re.error as error:
+        refuse(f"discovery.pattern is not a regular expression: {error}")
+    if "emotion" not in groups:
+        refuse("discovery.pattern has no group named 'emotion'")
+    for name in ("key", "speaker", "text"):
+        fields = set(fields_of(getattr(discovery, name) or ""))
+        if unknown := sorted(fields - groups - {"file", "stem"}):
+            refuse(f"discovery.{name} uses {first_five(unknown)}, which discovery.pattern has no group for")
 
 
-def _read_table(kind: type, table: dict[str, typing.Any], where: str) -> typing.Any:
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    if unknown := sorted(set(table) - set(fields)):
-        raise InputError(f"{where}: unknown field {unknown[0]!r}{suggest(unknown[0], list(fields))}")
-    required = [
-        name
-        for name, field in fields.items()
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    ]
-    if absent := [name for name in required if name not in table]:
-        raise InputError(f"{where}: missing {', '.join(absent)}")
-    hints = typing.get_type_hints(kind)
-    return kind(**{name: _read(hints[name], value, f"{where}: {name}") for name, value in table.items()})
+def fields_of(template: str) -> list[str]:
+    """The names in braces of a format template, without attributes: `{path.name}` uses `path`."""
+    return [name.partition(".")[0] for _, name, _, _ in string.Formatter().parse(template) if name]
 
 
-def _expect(kind: type, value: typing.Any, where: str) -> typing.Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise InputError(f"{where}: expected {kind.__name__}, found {value!r}")
-    return value
+@cache
+def _invert(lists: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, str]:
+    """From pairs of a value and the brace patterns of names to a mapping of each name to its value."""
+    return {name: value for value, patterns in lists for pattern in patterns for name in expand_braces(pattern)}

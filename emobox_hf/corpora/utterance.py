@@ -8,8 +8,10 @@ class Utterance:
     """One labelled stretch of speech.
 
     `path` is relative to the corpus root, with forward slashes. `raw_emotion` is the corpus's own code, `emotion` the
-    EmoBox label it maps to. `split` is the part the corpus itself puts the utterance in, where it has parts.
-    `start_s` and `end_s` are seconds into the file, None where the utterance is the whole file.
+    EmoBox label it maps to. `gender` is female, male or None, `language` an ISO 639-1 code. `split` is the part the
+    corpus itself puts the utterance in, where it has parts. `start_s` and `end_s` are seconds into the file, None where
+    the utterance is the whole file. `extras` holds what else the corpus says of it, in its own codes: intensity,
+    sentence, repetition, sentiment, ratings.
     """
 
     key: str
@@ -23,6 +25,7 @@ class Utterance:
     split: str | None = None
     start_s: float | None = None
     end_s: float | None = None
+    extras: dict[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(slots=True)

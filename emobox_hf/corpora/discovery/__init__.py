@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from emobox_hf.corpora.discovery import iemocap, paths, segments, tables
+from emobox_hf.corpora.discovery import iemocap, json_records, paths, segments, tables
 from emobox_hf.corpora.discovery.tree import FileTree
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Findings
@@ -10,6 +10,7 @@ from emobox_hf.corpora.utterance import Findings
 STRATEGIES: dict[str, Callable[[CorpusSpec, FileTree], Findings]] = {
     "paths": paths.discover,
     "tables": tables.discover,
+    "json": json_records.discover,
     "iemocap": iemocap.discover,
     "segments": segments.discover,
 }

@@ -10,7 +10,8 @@ from emobox_hf.errors import InputError
 
 _EVALUATIONS = re.compile(r"(?:.*/)?(?P<session>Session\d)/dialog/EmoEvaluation/(?P<dialogue>[^/]+)\.txt")
 # [6.2901 - 8.2357]<TAB>Ses01F_impro01_F000<TAB>neu<TAB>[2.5000, 2.5000, 2.5000]
-_EVALUATION = re.compile(r"\[[\d. -]+\]\t(?P<utterance>\S+)\t(?P<emotion>\S+)\t\[.*\]")
+_EVALUATION = re.compile(r"\[[\d. -]+\]\t(?P<utterance>\S+)\t(?P<emotion>\S+)\t\[(?P<ratings>.*)\]")
+_RATINGS = ("valence", "activation", "dominance")  # their order in the brackets at the end of the line
 # Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
 _TRANSCRIPTION = re.compile(r"(?P<utterance>\S+) \[[\d.-]+\]: ?(?P<text>.*)")
 
@@ -64,6 +65,7 @@ def _read_dialogue(spec: CorpusSpec, tree: FileTree, file: re.Match[str], findin
                 emotion=emotion,
                 speaker=name[: len("Ses01")] + letter,
                 text=texts.get(name),
+                **dict(zip(_RATINGS, match["ratings"].split(", "), strict=False)),
             )
         )
 

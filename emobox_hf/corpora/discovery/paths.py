@@ -2,7 +2,7 @@
 
 import re
 
-from emobox_hf.corpora.discovery.rows import describe, map_emotion
+from emobox_hf.corpora.discovery.rows import describe, make_key, map_emotion
 from emobox_hf.corpora.discovery.tree import FileTree, comparable
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Findings
@@ -11,33 +11,31 @@ from emobox_hf.corpora.utterance import Findings
 def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
     """Match `discovery.pattern` against the end of each audio file's path, the extension in lower case.
 
-    The pattern's groups give `emotion` (the raw code) and whatever else `discovery.key` or a row needs: `speaker`,
-    `text` (a sentence, or a code that `texts` spells out). The key template sees the groups and `stem`, the file's name without extension.
+    The pattern's groups give `emotion` (the raw code) and whatever else the corpus tells: `speaker`, `gender`, `text`
+    (a sentence, or a code that `texts` spells out), any other name for an extra, names with a leading underscore for
+    the templates alone. The templates `discovery.key`, `speaker` and `text` see the groups; the key's also `file` and
+    `stem`, the file's name with and without its extension.
     """
     findings = Findings()
-    pattern = re.compile(rf"(?:.*/)?(?:{spec.discovery.pattern})")
-    key_template = spec.discovery.key or f"{spec.name}-{{stem}}"
+    # the prefix is lazy, so that optional folders at the start of a pattern are tried before they are skipped
+    pattern = re.compile(rf"(?:.*?/)??(?:{spec.discovery.pattern})")
+    template = spec.discovery.key or f"{spec.name}-{{stem}}"
     for path in tree.audio():
         name = comparable(path)
         match = pattern.fullmatch(name)
         if match is None:
             findings.unexpected.append(path)
             continue
-        groups = match.groupdict()
-        key = key_template.format(stem=name.rpartition("/")[2].rpartition(".")[0], **groups)
-        emotion = map_emotion(spec, groups["emotion"], path)
-        if emotion is None:
-            findings.left_out[key] = spec.labels_left_out[groups["emotion"]]
+        row = match.groupdict()
+        key = make_key(spec, template, row, name)
+        raw_emotion = row.pop("emotion")
+        emotion = map_emotion(spec, raw_emotion, path)
+        reason = spec.discovery.skip.get(key) or spec.labels_left_out.get(raw_emotion)
+        if reason is not None or emotion is None:
+            findings.left_out[key] = str(reason)
             continue
-        findings.utterances.append(
-            describe(
-                spec,
-                key=key,
-                path=path,
-                raw_emotion=groups["emotion"],
-                emotion=emotion,
-                speaker=groups.get("speaker"),
-                text=spec.texts.get(groups.get("text", ""), groups.get("text")),
-            )
-        )
+        for field, made in (("speaker", spec.discovery.speaker), ("text", spec.discovery.text)):
+            if made is not None:
+                row[field] = made.format(**match.groupdict())
+        findings.utterances.append(describe(spec, key=key, path=path, raw_emotion=raw_emotion, emotion=emotion, **row))
     return findings

@@ -1,10 +1,30 @@
-"""What every discovery function does with a raw row: map its label, fill in what the spec knows."""
+"""What every discovery function does with a raw row: map its label, make its key, fill in what the spec knows."""
 
 import typing
+from collections.abc import Mapping
+from pathlib import PurePosixPath
 
-from emobox_hf.corpora.spec import CorpusSpec
-from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.corpora.discovery.tree import FileTree, comparable
+from emobox_hf.corpora.spec import ROW_FIELDS, CorpusSpec, Table
+from emobox_hf.corpora.utterance import Findings, Utterance
 from emobox_hf.errors import InputError
+
+# ISO 639-2 for "multiple languages": a corpus whose rows do not say which, so a row has no language.
+MIXED_LANGUAGES = "mul"
+
+
+class Cell(str):
+    """A value for templates; `{path.name}` is the last part of a path, `{path.stem}` that without its extension."""
+
+    @property
+    def name(self) -> str:
+        """The last part of a path."""
+        return PurePosixPath(self).name
+
+    @property
+    def stem(self) -> str:
+        """The last part of a path without its extension."""
+        return PurePosixPath(self).stem
 
 
 def map_emotion(spec: CorpusSpec, raw_emotion: str, where: str) -> str | None:
@@ -20,8 +40,90 @@ def map_emotion(spec: CorpusSpec, raw_emotion: str, where: str) -> str | None:
     return emotion
 
 
-def describe(spec: CorpusSpec, **row: typing.Any) -> Utterance:
-    """An utterance from what was read, with the speaker's gender and the language where the spec states them."""
-    row.setdefault("gender", spec.gender_of.get(row.get("speaker") or ""))
-    row.setdefault("language", spec.languages[0] if len(spec.languages) == 1 else None)
-    return Utterance(**row)
+def make_key(spec: CorpusSpec, template: str, fields: Mapping[str, str], file: str) -> str:
+    """The key by a template over some fields and `{file}` and `{stem}`, the name of the audio file with and without
+    its extension; then each of `discovery.key_replace`, in order."""
+    name = Cell(comparable(file))
+    key = template.format(**{**fields, "file": name.name, "stem": name.stem})
+    for old, new in spec.discovery.key_replace.items():
+        key = key.replace(old, new)
+    return key
+
+
+def add_row(
+    spec: CorpusSpec,
+    tree: FileTree,
+    findings: Findings,
+    *,
+    table: Table,
+    fields: Mapping[str, str],
+    columns: Mapping[str, str | None],
+    where: str,
+) -> str | None:
+    """Add one row of a table to the findings, and give back the path of its audio, None if there is none.
+
+    Args:
+        spec: The corpus.
+        tree: Its files.
+        findings: What the row is added to.
+        table: Whose templates say where the audio is and what the key is.
+        fields: What the templates can use.
+        columns: The row by the names of `discovery.columns`.
+        where: Names the row in messages.
+
+    Raises:
+        InputError: The spec does not know the row's emotion code, or the row points outside the corpus folder.
+    """
+    raw_emotion = str(columns["emotion"])
+    emotion = map_emotion(spec, raw_emotion, where)
+    fields = {name: Cell(value) for name, value in fields.items()}
+    wanted = table.audio.format(**fields)
+    stem = wanted.rpartition(".")[0]
+    candidates = (tree.find(path) for path in (wanted, *(stem + other for other in table.other_extensions)))
+    audio = next((path for path in candidates if path is not None), None)
+    key = make_key(spec, table.key, fields, audio or wanted)
+    reason = spec.discovery.skip.get(key) or spec.labels_left_out.get(raw_emotion)
+    if reason is not None or emotion is None:
+        findings.left_out[key] = str(reason)
+    elif audio is None:
+        findings.missing[key] = wanted
+    else:
+        row: dict[str, typing.Any] = {"split": table.split, **columns}
+        del row["emotion"]
+        if spec.discovery.speaker is not None:
+            row["speaker"] = spec.discovery.speaker.format(**{**fields, **columns})
+        findings.utterances.append(describe(spec, key=key, path=audio, raw_emotion=raw_emotion, emotion=emotion, **row))
+    return audio
+
+
+def describe(spec: CorpusSpec, *, key: str, path: str, raw_emotion: str, emotion: str, **row: typing.Any) -> Utterance:
+    """An utterance from what was read, completed by what the spec knows of the speaker, the text and the parts.
+
+    Args:
+        spec: The corpus.
+        key: See `Utterance`.
+        path: See `Utterance`.
+        raw_emotion: See `Utterance`.
+        emotion: See `Utterance`.
+        **row: `start_s`, `end_s`, and strings by name; a name that no field of `Utterance` bears becomes an extra,
+            unless the string is empty or the name begins with an underscore.
+    """
+    times = {name: row.pop(name, None) for name in ("start_s", "end_s")}
+    extras = {
+        name: value for name, value in row.items() if value and name not in ROW_FIELDS and not name.startswith("_")
+    }
+    speaker = None if row.get("speaker") in spec.discovery.no_speaker else row.get("speaker")
+    only = spec.languages[0] if len(spec.languages) == 1 and spec.languages[0] != MIXED_LANGUAGES else None
+    return Utterance(
+        key=key,
+        path=path,
+        raw_emotion=raw_emotion,
+        emotion=emotion,
+        speaker=speaker,
+        gender=spec.gender_of.get(row.get("gender") or speaker or ""),
+        language=row.get("language") or spec.language_of.get(speaker or "", only),
+        text=spec.texts.get(row.get("text") or "", row.get("text")),
+        split=spec.discovery.splits.get(row.get("split") or "", row.get("split")),
+        **times,
+        extras=extras,
+    )

@@ -12,7 +12,7 @@ AUDIO_EXTENSIONS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".webm", ".m4a", 
 
 
 class FileTree:
-    """The files under `root`, as sorted relative POSIX paths; hidden files (`._*` among them) and `__MACOSX` are not listed.
+    """The files under `root`, as sorted relative POSIX paths, without hidden files (`._*` among them) and `__MACOSX`.
 
     Symbolic links are followed, each real folder once. Paths compare in Unicode NFC whatever the disk holds.
     """
@@ -76,5 +76,3 @@ def _walk(root: Path) -> Iterator[str]:
                 yield prefix + entry.name
 
     yield from visit(os.fspath(root), "")
-
-

@@ -1,0 +1,56 @@
+"""From tables of TOML to frozen dataclasses, every field checked against its type hint."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+
+from emobox_hf.errors import InputError, suggest
+
+
+def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
+    """Turn a TOML value into what a type hint asks for: a dataclass, a tuple, a mapping, a plain value.
+
+    Args:
+        hint: The type; a union stands for its first member that is not None.
+        value: What TOML gave.
+        where: Names the place in messages.
+
+    Raises:
+        InputError: A field is unknown, missing or of another type.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        return read_as(next(a for a in arguments if a is not type(None)), value, where)
+    if dataclasses.is_dataclass(hint):
+        return _read_table(typing.cast(type, hint), _expect(dict, value, where), where)
+    if origin is tuple:
+        items = enumerate(_expect(list, value, where))
+        return tuple(read_as(arguments[0], item, f"{where}[{i}]") for i, item in items)
+    if origin is Mapping:
+        pairs = _expect(dict, value, where).items()
+        return {key: read_as(arguments[1], item, f"{where}.{key}") for key, item in pairs}
+    if hint is float and isinstance(value, int):
+        return float(value)
+    return _expect(hint, value, where)
+
+
+def _read_table(kind: type, table: dict[str, typing.Any], where: str) -> typing.Any:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    if unknown := sorted(set(table) - set(fields)):
+        raise InputError(f"{where}: unknown field {unknown[0]!r}{suggest(unknown[0], list(fields))}")
+    required = [
+        name
+        for name, field in fields.items()
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    if absent := [name for name in required if name not in table]:
+        raise InputError(f"{where}: missing {', '.join(absent)}")
+    hints = typing.get_type_hints(kind)
+    return kind(**{name: read_as(hints[name], value, f"{where}: {name}") for name, value in table.items()})
+
+
+def _expect(kind: type, value: typing.Any, where: str) -> typing.Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InputError(f"{where}: expected {kind.__name__}, found {value!r}")
+    return value

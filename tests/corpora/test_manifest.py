@@ -1,0 +1,157 @@
+"""Manifests: where a corpus is looked for, what makes one whole, and what is written and read back."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from layout import lay_out, touch
+
+from emobox_hf.corpora.manifest import (
+    build_manifest,
+    find_corpus,
+    format_manifest,
+    read_manifest,
+    search_corpus,
+    write_manifest,
+)
+from emobox_hf.corpora.spec import load_spec
+from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.errors import InputError
+
+WORDS, TAKES = ("nie", "oddaj", "podaj", "stop", "tak", "trzymaj"), range(1, 6)
+POLISH = [f"m{s}.{e}_{word}_{take}.wav" for s in range(1, 6) for e in "ans" for word in WORDS for take in TAKES]
+
+
+def test_an_argument_goes_before_the_variable_and_that_before_the_cache(tmp_path, cache, monkeypatch):
+    spec = load_spec("polish")
+    given_folder, fetched = tmp_path / "given", cache / "corpora/polish"
+    named = tmp_path / "home/polish"
+    for folder in (given_folder, named, fetched):
+        folder.mkdir(parents=True)
+    assert find_corpus(spec) == fetched.resolve()
+    monkeypatch.setenv("EMOBOX_DATA_DIR", str(tmp_path / "home"))
+    assert find_corpus(spec) == named.resolve()
+    assert find_corpus(spec, given_folder) == given_folder.resolve()
+
+
+def test_the_error_lists_the_places_and_how_the_corpus_is_had(tmp_path, cache, monkeypatch):
+    with pytest.raises(InputError) as raised:
+        find_corpus(load_spec("iemocap"))
+    for part in (
+        "looked in:\n  $EMOBOX_DATA_DIR/iemocap (the variable is not set)\n  " + str(cache / "corpora/iemocap"),
+        "https://sail.usc.edu/iemocap",
+        "access: on request",
+        "research only",
+        "Session1/",
+    ):
+        assert part in str(raised.value)
+    assert "emobox fetch" not in str(raised.value)
+    with pytest.raises(InputError, match=r"or let `emobox fetch polish` get it"):
+        find_corpus(load_spec("polish"))
+    monkeypatch.setenv("EMOBOX_DATA_DIR", str(tmp_path))
+    with pytest.raises(InputError, match=rf"looked in:\n  {tmp_path}/iemocap\n"):
+        find_corpus(load_spec("iemocap"))
+
+
+def test_a_folder_that_is_given_but_absent_is_not_replaced_by_another(tmp_path, cache):
+    (cache / "corpora/polish").mkdir(parents=True)
+    with pytest.raises(InputError, match=rf"looked in:\n  {tmp_path}/typo\n"):
+        find_corpus(load_spec("polish"), tmp_path / "typo")
+
+
+def test_a_complete_copy_is_accepted(tmp_path):
+    touch(tmp_path, POLISH)
+    manifest = build_manifest(load_spec("polish"), tmp_path)
+    assert manifest.is_complete
+    assert manifest.count("emotion") == {"Angry": 150, "Fear": 150, "Neutral": 150}
+    assert manifest.count("speaker") == dict.fromkeys(["m1", "m2", "m3", "m4", "m5"], 90)
+
+
+def test_absent_utterances_are_counted_and_named(tmp_path):
+    touch(tmp_path, POLISH[2:])
+    message = r"448 of 450 utterances found .* 2 missing: polish-m1\.a_nie_1, polish-m1\.a_nie_2; `emobox check polish"
+    with pytest.raises(InputError, match=message):
+        build_manifest(load_spec("polish"), tmp_path)
+    manifest = build_manifest(load_spec("polish"), tmp_path, allow_missing=True)
+    assert (manifest.n_absent, manifest.is_complete) == (2, False)
+
+
+def test_an_empty_folder_shows_the_expected_tree(tmp_path):
+    touch(tmp_path, ["readme.txt"])
+    with pytest.raises(InputError, match=r"no utterance found under .*, expected 450; expected tree:\s+polish/"):
+        build_manifest(load_spec("polish"), tmp_path)
+
+
+@pytest.mark.parametrize("allow_missing", [False, True])
+def test_two_files_for_one_key_are_refused(tmp_path, allow_missing):
+    touch(tmp_path, [*POLISH, f"copy/{POLISH[0]}"])
+    with pytest.raises(InputError, match=r"1 keys with two files .* polish-m1\.a_nie_1: copy/m1\.a_nie_1\.wav, m1\.a"):
+        build_manifest(load_spec("polish"), tmp_path, allow_missing=allow_missing)
+
+
+def test_more_utterances_than_there_are_is_refused(tmp_path):
+    touch(tmp_path, [*POLISH, "m6.a_nie_1.wav"])
+    with pytest.raises(InputError, match=r"451 utterances under .*, expected 450: another version of the corpus"):
+        build_manifest(load_spec("polish"), tmp_path)
+
+
+def test_rows_of_a_table_that_lack_audio_do_not_make_a_full_copy_incomplete(tmp_path):
+    spec = load_spec("meld")
+    lay_out(spec, spec.examples, tmp_path / "meld")
+    table = tmp_path / "meld/train_sent_emo.csv"
+    table.write_text(table.read_text("utf-8") + "joy,Joey,Hi,positive,9999,1\n", encoding="utf-8")
+    spec = dataclasses.replace(spec, expected=dataclasses.replace(spec.expected, utterances=len(spec.examples)))
+    manifest = build_manifest(spec, tmp_path / "meld")
+    assert manifest.is_complete
+    assert list(manifest.missing) == ["meld-dia9999_utt1-train"]
+
+
+text = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1)
+seconds = st.floats(0, 1e6, allow_nan=False)
+utterances = st.builds(
+    Utterance,
+    key=text,
+    path=text,
+    raw_emotion=text,
+    emotion=text,
+    speaker=st.none() | text,
+    gender=st.none() | text,
+    language=st.none() | text,
+    text=st.none() | text,
+    split=st.none() | text,
+    start_s=st.none() | seconds,
+    end_s=st.none() | seconds,
+    extras=st.dictionaries(text, text, max_size=3),
+)
+
+
+@given(rows=st.lists(utterances, max_size=5))
+def test_what_is_written_is_read_back(rows, tmp_path_factory):
+    path = tmp_path_factory.mktemp("manifests") / "manifest.csv"
+    write_manifest(rows, path)
+    assert read_manifest(path) == rows
+
+
+def test_a_manifest_is_the_same_text_whatever_order_the_disk_gives(tmp_path):
+    spec = load_spec("polish")
+    touch(tmp_path / "one", POLISH)
+    for path in POLISH[::-1]:
+        touch(tmp_path / "two", [path])
+    one, two = (format_manifest(search_corpus(spec, tmp_path / name).utterances) for name in ("one", "two"))
+    assert one == two
+    assert one.splitlines()[0].startswith("key,path,raw_emotion,emotion,speaker,gender,language,text,split,")
+
+
+def test_a_manifest_of_another_header_or_none_is_an_error(tmp_path):
+    with pytest.raises(InputError, match=r"no such manifest; `emobox manifest CORPUS --out"):
+        read_manifest(tmp_path / "absent.csv")
+    (tmp_path / "other.csv").write_text("key,wav\na,b\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"expected the columns key, path, .*found \['key', 'wav'\]"):
+        read_manifest(tmp_path / "other.csv")
+
+
+def test_extras_do_not_keep_an_utterance_out_of_a_set():
+    one = Utterance(key="a", path="b", raw_emotion="c", emotion="d", extras={"level": "1"})
+    other = dataclasses.replace(one, extras={"level": "2"})
+    assert len({one, other, one}) == 2
