@@ -69,7 +69,7 @@ def _list(arguments: argparse.Namespace) -> int:
         (
             spec.name,
             str(spec.expected.utterances),
-            str(spec.expected.speakers),
+            str(spec.expected.speakers or "?"),
             str(len(spec.emotions)),
             str(len(spec.folds.published)),
             " ".join(spec.languages),

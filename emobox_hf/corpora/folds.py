@@ -87,6 +87,7 @@ def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[s
     number = int(config.removeprefix("fold"))
     assignment = _assign(manifest, number, folds_dir)
     _verify(manifest, number, assignment)
+    _insist_on_all(manifest, config, assignment)
     splits = {
         split: tuple(u for u in manifest.utterances if u.key in assignment.keys.get(split, ())) for split in SPLITS
     }
@@ -139,6 +140,16 @@ def _assign(manifest: Manifest, number: int, folds_dir: str | os.PathLike[str] |
         keys["train"] = rest.difference(*keys.values())
         derived = frozenset({"train"})
     return _Assignment(keys, "EmoBox's published lists", derived)
+
+
+def _insist_on_all(manifest: Manifest, config: str, assignment: _Assignment) -> None:
+    """Refuse a fold that names utterances which a complete manifest lacks: no split shrinks unseen."""
+    lacking = set().union(*assignment.keys.values()) - {u.key for u in manifest.utterances}
+    if lacking and manifest.is_complete:
+        raise InputError(
+            f"{manifest.spec.name} {config}: {len(lacking)} utterances of {assignment.source} are not in "
+            f"{manifest.root}: {first_five(sorted(lacking))}"
+        )
 
 
 def _verify(manifest: Manifest, number: int, assignment: _Assignment) -> None:

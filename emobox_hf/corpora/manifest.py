@@ -103,15 +103,18 @@ def search_corpus(spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[
     by_key: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in findings.utterances:
         by_key[utterance.key].append(utterance)
-    missing = dict(findings.missing)
-    if len(by_key) < spec.expected.utterances:
-        missing |= dict.fromkeys(known_keys(spec, folds_dir) - set(by_key) - set(missing), "")
+    missing, left_out = dict(findings.missing), dict(findings.left_out)
+    if len(by_key) != spec.expected.utterances and (known := known_keys(spec, folds_dir)):
+        missing |= dict.fromkeys(known - set(by_key) - set(missing), "")
+        strays = set(by_key) - known
+        left_out |= dict.fromkeys(strays, "in none of EmoBox's lists")
+        by_key = defaultdict(list, {key: found for key, found in by_key.items() if key not in strays})
     return Manifest(
         spec=spec,
         root=root,
         utterances=tuple(found[0] for _, found in sorted(by_key.items()) if len(found) == 1),
         missing=dict(sorted(missing.items())),
-        left_out=dict(sorted(findings.left_out.items())),
+        left_out=dict(sorted(left_out.items())),
         duplicates={key: [u.path for u in found] for key, found in sorted(by_key.items()) if len(found) > 1},
         unexpected=tuple(findings.unexpected),
     )
@@ -152,7 +155,8 @@ def build_manifest(
     if manifest.n_absent < 0:
         raise InputError(
             f"{spec.name}: {len(manifest.utterances)} utterances under {manifest.root}, expected {expected}: "
-            f"another version of the corpus, or files of another one among them; {check}"
+            f"another version of the corpus, or files of another one among them; {check}. EmoBox's lists tell which "
+            "belong: name them with folds_dir (--folds-dir) or $EMOBOX_FOLDS, and the others are left out"
         )
     if not allow_missing and not manifest.is_complete:
         named = f": {first_five(manifest.missing)}" if manifest.missing else ""

@@ -106,7 +106,7 @@ def corpus_table() -> str:
             spec.title,
             ", ".join(spec.languages),
             spec.source,
-            spec.expected.speakers,
+            spec.expected.speakers or "unknown",
             spec.expected.utterances,
             len(spec.emotions),
             len(spec.folds.published),
@@ -145,6 +145,8 @@ def _describe_folds(spec: CorpusSpec) -> str:
 
 
 def _plural(count: int, noun: str) -> str:
+    if count == 0:
+        return f"{noun}s unknown"
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 

@@ -161,9 +161,7 @@ def _resample(
     return np.einsum("rg,sgij->srij", draws.astype(np.float64), confusions, optimize=True), unit, n_units
 
 
-def _confusions(
-    cells: npt.NDArray[np.int64], groups: npt.NDArray[np.int64], n_classes: int
-) -> npt.NDArray[np.float64]:
+def _confusions(cells: npt.NDArray[np.int64], groups: npt.NDArray[np.int64], n_classes: int) -> npt.NDArray[np.float64]:
     """One confusion matrix a group, float64 (groups, classes, classes); a cell is reference * classes + prediction."""
     n_groups = int(groups.max()) + 1
     counts = np.bincount(groups * n_classes**2 + cells, minlength=n_groups * n_classes**2)

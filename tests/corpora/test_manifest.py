@@ -90,10 +90,19 @@ def test_two_files_for_one_key_are_refused(tmp_path, allow_missing):
         build_manifest(load_spec("polish"), tmp_path, allow_missing=allow_missing)
 
 
-def test_more_utterances_than_there_are_is_refused(tmp_path):
+def test_files_that_are_in_no_list_are_left_out_by_name(tmp_path):
     touch(tmp_path, [*POLISH, "m6.a_nie_1.wav"])
-    with pytest.raises(InputError, match=r"451 utterances under .*, expected 450: another version of the corpus"):
-        build_manifest(load_spec("polish"), tmp_path)
+    manifest = build_manifest(load_spec("polish"), tmp_path)
+    assert manifest.is_complete
+    assert manifest.left_out == {"polish-m6.a_nie_1": "in none of EmoBox's lists"}
+
+
+def test_more_utterances_than_there_are_is_refused_where_no_list_tells_them_apart(tmp_path):
+    spec = load_spec("emodb")
+    lay_out(spec, spec.examples, tmp_path)
+    fewer = dataclasses.replace(spec, expected=dataclasses.replace(spec.expected, utterances=3))
+    with pytest.raises(InputError, match=r"(?s)4 utterances under .*, expected 3: another version.*EMOBOX_FOLDS"):
+        build_manifest(fewer, tmp_path)
 
 
 def test_rows_of_a_table_that_lack_audio_do_not_make_a_full_copy_incomplete(tmp_path):

@@ -1,0 +1,9 @@
+"""AESDD as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Aesdd(emobox_hf.hub.builder.CorpusBuilder):
+    """AESDD."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("aesdd")

@@ -1,0 +1,9 @@
+"""ASED as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Ased(emobox_hf.hub.builder.CorpusBuilder):
+    """ASED."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("ased")

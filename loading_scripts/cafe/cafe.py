@@ -1,0 +1,9 @@
+"""CaFE as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Cafe(emobox_hf.hub.builder.CorpusBuilder):
+    """CaFE."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("cafe")

@@ -1,0 +1,9 @@
+"""CASIA as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Casia(emobox_hf.hub.builder.CorpusBuilder):
+    """CASIA."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("casia")

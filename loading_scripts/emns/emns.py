@@ -1,0 +1,9 @@
+"""EMNS as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Emns(emobox_hf.hub.builder.CorpusBuilder):
+    """EMNS."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("emns")

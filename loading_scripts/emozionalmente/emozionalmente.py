@@ -1,0 +1,9 @@
+"""Emozionalmente as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Emozionalmente(emobox_hf.hub.builder.CorpusBuilder):
+    """Emozionalmente."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("emozionalmente")

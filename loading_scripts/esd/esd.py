@@ -1,0 +1,9 @@
+"""ESD as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Esd(emobox_hf.hub.builder.CorpusBuilder):
+    """ESD."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("esd")

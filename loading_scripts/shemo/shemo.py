@@ -1,0 +1,9 @@
+"""ShEMO as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Shemo(emobox_hf.hub.builder.CorpusBuilder):
+    """ShEMO."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("shemo")

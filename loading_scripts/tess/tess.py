@@ -1,0 +1,9 @@
+"""TESS as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Tess(emobox_hf.hub.builder.CorpusBuilder):
+    """TESS."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("tess")

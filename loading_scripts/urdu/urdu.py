@@ -1,0 +1,9 @@
+"""URDU as in EmoBox, for datasets 3.x; the card beside it says more."""
+
+import emobox_hf.hub.builder
+
+
+class Urdu(emobox_hf.hub.builder.CorpusBuilder):
+    """URDU."""
+
+    BUILDER_CONFIGS = emobox_hf.hub.builder.corpus_configs("urdu")
