@@ -1,24 +1,28 @@
 """Folds: which utterances train, validate and test a configuration, and where that is known from.
 
 A published fold comes from a folder of EmoBox's lists (`folds_dir` or `$EMOBOX_FOLDS`), else from the spec's rule, else
-from the EmoBox repository at one commit. Whatever the source, the result is checked against the digests in the spec.
+from the EmoBox repository at one commit. Speaker-independent folds and most cross-corpus test sets are drawn by rule
+(`recuts`). Whatever the source, the result is checked against the digests in the spec.
 """
 
-import hashlib
 import os
-from collections import defaultdict
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emobox_hf.corpora.lists import SPLITS, digests_of, download_lists, find_lists, read_lists
+from emobox_hf.corpora.labels import SHARED_EMOTIONS
+from emobox_hf.corpora.lists import SPLITS, digests_of, download_lists, find_lists, read_balanced_list, read_lists
 from emobox_hf.corpora.manifest import Manifest
-from emobox_hf.corpora.spec import CorpusSpec
+from emobox_hf.corpora.recuts import BALANCED_PER_EMOTION, MAX_SI_FOLDS, draw_balanced, list_si_groups, take_share
+from emobox_hf.corpora.spec import BalancedList, CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, first_five, suggest
 from emobox_hf.files import sha256_of_keys
 
 VALIDATION_FRACTION = 0.2  # EmoBox: a random 20 % of train where the corpus has no validation part
 VALIDATION_SEED = 0
+CROSS_CORPUS, ALL = "cross_corpus", "all"
+_BY_HASH = f"{VALIDATION_FRACTION:.0%} of each emotion of train, by a hash of the key, seed {VALIDATION_SEED}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,12 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class _Assignment:
-    """The keys of each split of a published fold; `derived` names the splits that were computed from the manifest."""
+    """The keys of each split of a configuration; `derived` names the splits that were computed from the manifest."""
 
     keys: dict[str, set[str]]
     source: str
     derived: frozenset[str]
+    validation: str = "the corpus's own"
 
 
 def list_folds(spec: CorpusSpec) -> list[str]:
@@ -50,14 +55,22 @@ def list_folds(spec: CorpusSpec) -> list[str]:
     return [f"fold{number}" for number in range(1, len(spec.folds.published) + 1)]
 
 
+def list_si_folds(spec: CorpusSpec) -> list[str]:
+    """The speaker-independent folds, `si_fold1` …: one a speaker, ten at most; none with fewer than two speakers."""
+    n_speakers = spec.expected.speakers
+    n_folds = min(MAX_SI_FOLDS, n_speakers) if n_speakers >= 2 else 0
+    return [f"si_fold{number}" for number in range(1, n_folds + 1)]
+
+
 def list_configs(spec: CorpusSpec) -> list[str]:
-    """The configurations of a corpus: its folds, then `all`."""
-    return [*list_folds(spec), "all"]
+    """The configurations of a corpus: published folds, speaker-independent ones, `cross_corpus`, `all`."""
+    has_shared = set(SHARED_EMOTIONS) <= set(spec.emotions)
+    return [*list_folds(spec), *list_si_folds(spec), *([CROSS_CORPUS] if has_shared else []), ALL]
 
 
 def list_splits(config: str) -> list[str]:
     """The splits of a configuration."""
-    return ["train"] if config == "all" else list(SPLITS)
+    return ["train"] if config == ALL else list(SPLITS)
 
 
 def check_config(spec: CorpusSpec, config: str) -> None:
@@ -69,8 +82,9 @@ def check_config(spec: CorpusSpec, config: str) -> None:
 def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[str] | None = None) -> Partition:
     """Split a manifest's utterances by a configuration.
 
-    `all` has one split, `train`, with every utterance. A fold has `train`, `validation` and `test`; EmoBox's train list
-    is train and validation together where the corpus has no validation part of its own.
+    `all` has one split, `train`, with every utterance; the others have `train`, `validation` and `test`. Of a published
+    fold, train and validation together are EmoBox's train list where the corpus has no validation part of its own. The
+    test part of `cross_corpus` is balanced over four emotions; train and validation are the other utterances of those.
 
     Args:
         manifest: The corpus; if it lacks utterances, so do the splits.
@@ -78,46 +92,47 @@ def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[s
         folds_dir: A folder laid out like EmoBox's `data`, or None for `$EMOBOX_FOLDS`, the rule or the download.
 
     Raises:
-        InputError: No such configuration, no lists where they are needed, or lists that are not EmoBox's.
+        InputError: No such configuration, no lists where they are needed, or a result that differs from its digest.
     """
     spec = manifest.spec
     check_config(spec, config)
-    if config == "all":
+    if config == ALL:
         return Partition(config, {"train": manifest.utterances}, "every utterance")
-    number = int(config.removeprefix("fold"))
-    assignment = _assign(manifest, number, folds_dir)
-    _verify(manifest, number, assignment)
-    _insist_on_all(manifest, config, assignment)
+    kind = config.rstrip("0123456789")
+    number = int(config.removeprefix(kind) or 0)
+    if kind == "fold":
+        assignment = _assign_published(manifest, number, folds_dir)
+        digests = digests_of(spec.folds.published[number - 1])
+    elif kind == "si_fold":
+        assignment = _assign_speakers(manifest, number)
+        known = spec.recuts.si_sha256
+        digests = {"test": known[number - 1] if known else None}
+    else:
+        assignment = _assign_balanced(manifest, folds_dir)
+        digests = {"test": spec.recuts.cross_corpus_sha256}
+    published = spec.folds.published[number - 1] if kind == "fold" else None
+    sizes = {split: f" {getattr(published, split)}" for split in SPLITS} if published else {}
+    _verify(manifest, config, assignment, digests, sizes)
     splits = {
         split: tuple(u for u in manifest.utterances if u.key in assignment.keys.get(split, ())) for split in SPLITS
     }
-    if "validation" not in assignment.keys:
-        held_out = choose_validation(splits["train"])
-        splits["validation"] = tuple(u for u in splits["train"] if u.key in held_out)
-        splits["train"] = tuple(u for u in splits["train"] if u.key not in held_out)
-        drawn = f"{VALIDATION_FRACTION:.0%} of each emotion of train, by a hash of the key, seed {VALIDATION_SEED}"
-        return Partition(config, splits, assignment.source, drawn)
-    return Partition(config, splits, assignment.source)
+    if "validation" in assignment.keys:
+        return Partition(config, splits, assignment.source, assignment.validation)
+    held_out = choose_validation(splits["train"])
+    splits["validation"] = tuple(u for u in splits["train"] if u.key in held_out)
+    splits["train"] = tuple(u for u in splits["train"] if u.key not in held_out)
+    return Partition(config, splits, assignment.source, _BY_HASH)
 
 
-def choose_validation(
-    train: Sequence[Utterance], *, fraction: float = VALIDATION_FRACTION, seed: int = VALIDATION_SEED
-) -> set[str]:
-    """The keys held out for validation: of each emotion the `fraction` whose seeded key hash is smallest.
+def choose_validation(train: Sequence[Utterance]) -> set[str]:
+    """The keys held out for validation: of each emotion the fifth whose seeded key hash is smallest.
 
     The choice depends on the keys alone, not on the order of files.
     """
-    by_emotion: dict[str, list[str]] = defaultdict(list)
-    for utterance in train:
-        by_emotion[utterance.emotion].append(utterance.key)
-    held_out: set[str] = set()
-    for keys in by_emotion.values():
-        keys.sort(key=lambda key: hashlib.sha256(f"{seed}:{key}".encode()).digest())
-        held_out.update(keys[: round(fraction * len(keys))])
-    return held_out
+    return take_share(train, VALIDATION_FRACTION, seed=VALIDATION_SEED)
 
 
-def _assign(manifest: Manifest, number: int, folds_dir: str | os.PathLike[str] | None) -> _Assignment:
+def _assign_published(manifest: Manifest, number: int, folds_dir: str | os.PathLike[str] | None) -> _Assignment:
     spec = manifest.spec
     folder = find_lists(spec, number, folds_dir)
     if folder is None and spec.folds.source == "speakers":
@@ -142,28 +157,78 @@ def _assign(manifest: Manifest, number: int, folds_dir: str | os.PathLike[str] |
     return _Assignment(keys, "EmoBox's published lists", derived)
 
 
-def _insist_on_all(manifest: Manifest, config: str, assignment: _Assignment) -> None:
-    """Refuse a fold that names utterances which a complete manifest lacks: no split shrinks unseen."""
-    lacking = set().union(*assignment.keys.values()) - {u.key for u in manifest.utterances}
-    if lacking and manifest.is_complete:
-        raise InputError(
-            f"{manifest.spec.name} {config}: {len(lacking)} utterances of {assignment.source} are not in "
-            f"{manifest.root}: {first_five(sorted(lacking))}"
-        )
+def _assign_speakers(manifest: Manifest, number: int) -> _Assignment:
+    """A speaker-independent fold; with three folds or more the next one's test speakers validate."""
+    groups = list_si_groups(manifest.utterances)
+    if number > len(groups):
+        raise InputError(f"{manifest.spec.name}: the utterances at hand have speakers for {len(groups)} si_folds only")
+    roles = {"test": groups[number - 1]}
+    if len(groups) > 2:
+        roles["validation"] = groups[number % len(groups)]
+    held_out = {speaker for group in roles.values() for speaker in group}
+    roles["train"] = [speaker for group in groups for speaker in group if speaker not in held_out]
+    keys = {split: {u.key for u in manifest.utterances if u.speaker in speakers} for split, speakers in roles.items()}
+    named = f"test speakers {', '.join(roles['test'])}; speakers dealt into {len(groups)} groups, emotions kept even"
+    return _Assignment(keys, named, frozenset(keys), f"speakers {', '.join(roles.get('validation', []))}")
 
 
-def _verify(manifest: Manifest, number: int, assignment: _Assignment) -> None:
-    """Compare a fold with the spec's digests; an incomplete manifest cannot show the splits derived from it."""
+def _assign_balanced(manifest: Manifest, folds_dir: str | os.PathLike[str] | None) -> _Assignment:
     spec = manifest.spec
-    published = spec.folds.published[number - 1]
-    for split, digest in digests_of(published).items():
+    shared = {u.key for u in manifest.utterances if u.emotion in SHARED_EMOTIONS}
+    if spec.recuts.published:
+        test = _match_balanced_list(manifest, spec.recuts.published, folds_dir)
+        source = f"EmoBox's balanced list {spec.recuts.published.file}"
+    else:
+        test = draw_balanced(manifest.utterances, SHARED_EMOTIONS)
+        source = (
+            f"up to {BALANCED_PER_EMOTION} of each of four emotions, drawn equally over speakers by a hash of the key"
+        )
+    return _Assignment({"train": shared - test, "test": test}, source, frozenset({"train", "test"}))
+
+
+def _match_balanced_list(
+    manifest: Manifest, balanced: BalancedList, folds_dir: str | os.PathLike[str] | None
+) -> set[str]:
+    """The keys of EmoBox's rows: of the candidates with the row's emotion, one of its speaker first, else in order."""
+    spec = manifest.spec
+    by_key = {u.key: u for u in manifest.utterances}
+    keys: set[str] = set()
+    for row in read_balanced_list(spec, balanced, folds_dir):
+        match = re.fullmatch(balanced.pattern, row["wav_filename"])
+        candidates = [by_key.get(template.format(**match.groupdict())) for template in balanced.keys] if match else []
+        fitting = [u for u in candidates if u is not None and u.emotion.lower() == row["label"]]
+        fitting.sort(key=lambda u: u.speaker != row["speaker"])  # stable: the order of the templates decides the rest
+        if fitting:
+            keys.add(fitting[0].key)
+        elif manifest.is_complete:
+            raise InputError(f"{spec.name}: no utterance for {row} of {balanced.file}")
+    return keys
+
+
+def _verify(
+    manifest: Manifest, config: str, assignment: _Assignment, digests: dict[str, str | None], sizes: dict[str, str]
+) -> None:
+    """Compare a configuration with the spec's digests; no split differs, or shrinks, unseen.
+
+    An incomplete manifest cannot show the splits that were derived from it.
+    """
+    spec = manifest.spec
+    present = {u.key for u in manifest.utterances}
+    for split, digest in digests.items():
         if digest is None or (split in assignment.derived and not manifest.is_complete):
             continue
         keys = assignment.keys.get(split, set())
         if sha256_of_keys(keys) != digest:
-            strays = sorted(keys - {u.key for u in manifest.utterances})
+            strays = sorted(keys - present)
             raise InputError(
-                f"{spec.name} fold{number}, {split}: expected {getattr(published, split)} keys with digest "
-                f"{digest[:12]}, found {len(keys)} with {sha256_of_keys(keys)[:12]} ({assignment.source}): these are "
-                f"not EmoBox's folds" + (f"; keys the corpus lacks: {first_five(strays)}" if strays else "")
+                f"{spec.name} {config}, {split}: expected{sizes.get(split, '')} keys with digest {digest[:12]}, found "
+                f"{len(keys)} with "
+                f"{sha256_of_keys(keys)[:12]} ({assignment.source}): these are not EmoBox's folds, or not the corpus "
+                "that the spec describes" + (f"; keys the corpus lacks: {first_five(strays)}" if strays else "")
             )
+    lacking = set().union(*assignment.keys.values()) - present
+    if lacking and manifest.is_complete:
+        raise InputError(
+            f"{spec.name} {config}: {len(lacking)} utterances of {assignment.source} are not in {manifest.root}: "
+            f"{first_five(sorted(lacking))}"
+        )

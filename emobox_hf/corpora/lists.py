@@ -2,10 +2,11 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from emobox_hf.corpora.braces import expand_braces
-from emobox_hf.corpora.spec import CorpusSpec, Published
+from emobox_hf.corpora.spec import BalancedList, CorpusSpec, Published
 from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir, sha256_of_keys, whole_file
 
@@ -58,29 +59,42 @@ def download_lists(spec: CorpusSpec, number: int) -> Path:
     Raises:
         InputError: The repository cannot be reached, or serves another list.
     """
-    from urllib.request import urlopen  # costs more than all else that `import emobox_hf` loads
-
     folder = _downloads(spec, number)
     for split, digest in digests_of(spec.folds.published[number - 1]).items():
         path = folder / f"{spec.name}_{SPLITS[split]}_fold_{number}.jsonl"
         if digest is None or path.is_file():
             continue
         url = f"{LISTS_URL}/{spec.name}/{folder.name}/{path.name}"
-        try:
-            with urlopen(url, timeout=30) as response:
-                content = response.read()
-        except OSError as error:
-            raise InputError(
-                f"fold {number} of {spec.name} is one of EmoBox's random lists, and {url} could not be read: {error}. "
-                f"Without a connection, get the EmoBox repository at commit {EMOBOX_COMMIT[:7]} some other way and "
-                "point $EMOBOX_FOLDS (or folds_dir, --folds-dir) at its folder data/"
-            ) from error
+        content = _download(url, f"fold {number} of {spec.name}")
         with whole_file(path) as part:
             part.write_bytes(content)
             found = sha256_of_keys(_read_keys(part))
             if found != digest:
                 raise InputError(f"{url}: expected a list with digest {digest}, found {found}; it was not kept")
     return folder
+
+
+def read_balanced_list(
+    spec: CorpusSpec, balanced: BalancedList, folds_dir: str | os.PathLike[str] | None = None
+) -> list[dict[str, str]]:
+    """The rows of EmoBox's own cross-corpus test set: `wav_filename`, `label`, `speaker`.
+
+    From `track2` under `folds_dir` or `$EMOBOX_FOLDS`, else from the EmoBox repository, once.
+
+    Raises:
+        InputError: The folder that was given has no such list, the repository cannot be reached, or a line is no row.
+    """
+    named = folds_dir if folds_dir is not None else os.environ.get("EMOBOX_FOLDS")
+    folder = Path(named).expanduser() if named else cache_dir() / "folds" / EMOBOX_COMMIT
+    path = folder / "track2" / balanced.file
+    if not path.is_file() and named:
+        raise InputError(f"{path}: no such list of the cross-corpus test set of {spec.name}; expected EmoBox's data/")
+    if not path.is_file():
+        content = _download(f"{LISTS_URL}/track2/{balanced.file}", f"the cross-corpus test set of {spec.name}")
+        with whole_file(path) as part:
+            part.write_bytes(content)
+            _read_rows(part, ("wav_filename", "label", "speaker"))
+    return _read_rows(path, ("wav_filename", "label", "speaker"))
 
 
 def known_keys(spec: CorpusSpec, folds_dir: str | os.PathLike[str] | None = None) -> set[str]:
@@ -98,11 +112,31 @@ def _downloads(spec: CorpusSpec, number: int) -> Path:
     return cache_dir() / "folds" / EMOBOX_COMMIT / spec.name / f"fold_{number}"
 
 
+def _download(url: str, what: str) -> bytes:
+    from urllib.request import urlopen  # costs more than all else that `import emobox_hf` loads
+
+    try:
+        with urlopen(url, timeout=30) as response:
+            content: bytes = response.read()
+    except OSError as error:
+        raise InputError(
+            f"{what} is one of EmoBox's random lists, and {url} could not be read: {error}. Without a connection, "
+            f"get the EmoBox repository at commit {EMOBOX_COMMIT[:7]} some other way and point $EMOBOX_FOLDS (or "
+            "folds_dir, --folds-dir) at its folder data/"
+        ) from error
+    return content
+
+
 def _read_keys(path: Path) -> set[str]:
-    keys = set()
+    return {row["key"] for row in _read_rows(path, ("key",))}
+
+
+def _read_rows(path: Path, fields: Sequence[str]) -> list[dict[str, str]]:
+    rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
-            keys.add(json.loads(line)["key"])
+            row = json.loads(line)
+            rows.append({field: row[field] for field in fields})
         except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise InputError(f"{path}, line {number}: expected a JSON object with a 'key'") from error
-    return keys
+            raise InputError(f"{path}, line {number}: expected a JSON object with {', '.join(fields)}") from error
+    return rows

@@ -89,6 +89,28 @@ class Folds:
 
 
 @dataclass(frozen=True, slots=True)
+class BalancedList:
+    """EmoBox's own cross-corpus test set: a file in its `track2` folder, and how its names become keys.
+
+    `pattern` is matched with a row's `wav_filename`; `keys` are templates over its groups. Of the utterances they name,
+    those of the row's emotion fit; one of the row's speaker goes first, then the order of the templates decides.
+    """
+
+    file: str
+    pattern: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recuts:
+    """Digests of the test keys of partitions that this project draws; `published` where EmoBox drew the set itself."""
+
+    si_sha256: tuple[str, ...] = ()
+    cross_corpus_sha256: str | None = None
+    published: BalancedList | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """What a complete copy holds; `keys` are brace patterns of all keys, where the corpus is such a grid."""
 
@@ -156,6 +178,7 @@ class CorpusSpec:
     texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     genders: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     speaker_languages: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    recuts: Recuts = dataclasses.field(default_factory=Recuts)
     audio: Audio = dataclasses.field(default_factory=Audio)
     fetch: Fetch | None = None
     notes: tuple[str, ...] = ()
@@ -178,6 +201,13 @@ class CorpusSpec:
         return _invert(tuple(self.speaker_languages.items()))
 
     @property
+    def extra_names(self) -> tuple[str, ...]:
+        """What an utterance's `extras` can hold: the groups and columns that name no field of a row, sorted."""
+        groups = re.compile(self.discovery.pattern or "").groupindex
+        names = {*groups, *self.discovery.columns} - {*ROW_FIELDS}
+        return tuple(sorted(name for name in names if not name.startswith("_")))
+
+    @property
     def channels(self) -> dict[int, int]:
         """Number of channels of a file to the channel to take, both from 1."""
         return {int(count): channel for count, channel in self.audio.channels.items()}
@@ -187,7 +217,7 @@ class CorpusSpec:
         """SHA-256 of everything that shapes a row; changes when keys, labels, folds or the channel rule do."""
         shaping = (
             *("name", "version", "languages", "discovery", "labels", "labels_left_out"),
-            *("texts", "genders", "speaker_languages", "folds", "audio"),
+            *("texts", "genders", "speaker_languages", "folds", "recuts", "audio"),
         )
         table = dataclasses.asdict(self)
         return hashlib.sha256(json.dumps([table[name] for name in shaping], sort_keys=True).encode()).hexdigest()

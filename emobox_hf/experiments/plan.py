@@ -4,14 +4,15 @@ import dataclasses
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from emobox_hf import __version__
-from emobox_hf.corpora.folds import Partition, check_config, list_folds, partition
+from emobox_hf.corpora.folds import ALL, Partition, check_config, list_folds, list_si_folds, partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest
-from emobox_hf.corpora.spec import load_spec
+from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.encoders.fetch import fetched_encoder
 from emobox_hf.encoders.identity import EncoderIdentity, identify
@@ -56,11 +57,7 @@ def plan_run(request: ProbeRequest) -> Plan:
         InputError: Anything the user asked for does not exist or does not fit.
     """
     spec = load_spec(request.corpus)
-    folds = tuple(dict.fromkeys(request.folds or list_folds(spec)))
-    for fold in folds:
-        check_config(spec, fold)
-    if "all" in folds:
-        raise InputError("'all' has no test part; name folds, such as fold1")
+    folds = _choose_folds(spec, request.folds)
     probe = ProbeSettings(
         head="linear" if request.head == "linear" else "emobox",
         seeds=request.seeds,
@@ -98,6 +95,20 @@ def plan_run(request: ProbeRequest) -> Plan:
         "probe": _used_settings(probe),
     }
     return Plan(request, manifest, partitions, identity, probe, settings)
+
+
+def _choose_folds(spec: CorpusSpec, asked: Sequence[str]) -> tuple[str, ...]:
+    """The folds asked for, each once; the published ones by default, and `si` for all speaker-independent ones."""
+    names = [name for word in asked for name in (list_si_folds(spec) if word == "si" else [word])]
+    if asked and not names:
+        raise InputError(
+            f"{spec.name} has no speaker-independent folds: it has {spec.expected.speakers} known speakers"
+        )
+    for name in names:
+        check_config(spec, name)
+    if ALL in names:
+        raise InputError(f"{ALL!r} has no test part; name folds, such as fold1")
+    return tuple(dict.fromkeys(names or list_folds(spec)))
 
 
 def _used_settings(probe: ProbeSettings) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     add("--encoder", required=True, help="a Hub id, a folder, a short name of the paper's, or one that was fetched")
     add("--data-dir", type=Path, help="the corpus's folder; else $EMOBOX_DATA_DIR/<corpus>, else the fetched copy")
     add("--folds-dir", type=Path, help="a folder of EmoBox's lists, laid out like its data/; else $EMOBOX_FOLDS")
-    add("--folds", nargs="+", default=[], metavar="FOLD", help="some folds only, such as fold1 fold3")
+    add("--folds", nargs="+", default=[], metavar="FOLD", help="some only, such as fold1 fold3, or si")
     add("--revision", help="branch, tag or commit of an encoder on the Hub")
     add(
         "--layer", default="last", help="hidden state to probe: last, or 0 (input of the first block) to the last block"

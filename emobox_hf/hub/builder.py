@@ -53,8 +53,12 @@ def fingerprint(spec: CorpusSpec) -> str:
 
 
 def row_features(spec: CorpusSpec) -> datasets.Features:
-    """The columns of a corpus; audio is cast to mono 16 kHz when it is decoded."""
+    """The columns of a corpus; audio is cast to mono 16 kHz when it is decoded.
+
+    `extras` is there where the corpus says more of an utterance, in its own codes: a struct of strings.
+    """
     text = datasets.Value("string")
+    extras = {"extras": dict.fromkeys(spec.extra_names, text)} if spec.extra_names else {}
     return datasets.Features(
         {
             "key": text,
@@ -68,6 +72,7 @@ def row_features(spec: CorpusSpec) -> datasets.Features:
             "corpus": text,
             "start_s": datasets.Value("float64"),
             "end_s": datasets.Value("float64"),
+            **extras,
         }
     )
 
@@ -82,6 +87,7 @@ def row_table(spec: CorpusSpec, utterances: Sequence[Utterance], audio: Sequence
     columns["audio"] = list(audio)
     columns["emotion"] = [emotions[utterance.emotion] for utterance in utterances]
     columns["corpus"] = [spec.name] * len(utterances)
+    columns["extras"] = [{name: utterance.extras.get(name) for name in spec.extra_names} for utterance in utterances]
     schema = row_features(spec).arrow_schema
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 

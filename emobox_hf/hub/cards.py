@@ -9,7 +9,9 @@ from typing import Any
 
 import yaml
 
-from emobox_hf.corpora.folds import list_folds
+from emobox_hf.corpora.folds import CROSS_CORPUS, list_configs, list_folds, list_si_folds
+from emobox_hf.corpora.labels import SHARED_EMOTIONS
+from emobox_hf.corpora.recuts import BALANCED_PER_EMOTION
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
 from emobox_hf.files import write_text
 
@@ -77,7 +79,8 @@ def card_body(spec: CorpusSpec) -> str:
     for name, fold in zip(folds, spec.folds.published, strict=True):
         train = spec.expected.utterances - fold.test - (fold.validation or 0) if fold.train is None else fold.train
         lines.append(f"| `{name}` | {train} | {fold.validation or '20 % of train'} | {fold.test} |")
-    lines += ["", "`all` holds every utterance in one split, `train`.", ""]
+    lines += ["", *_describe_recuts(spec), "`all` holds every utterance in one split, `train`.", ""]
+    lines += _describe_columns(spec)
     if spec.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in spec.notes), ""]
     return "\n".join([*lines, "## Citation", "", "```bibtex", spec.citation.strip(), "```", ""])
@@ -142,6 +145,39 @@ def _describe_folds(spec: CorpusSpec) -> str:
         if spec.folds.published[0].validation is None
         else ""
     )
+
+
+def _describe_recuts(spec: CorpusSpec) -> list[str]:
+    lines = []
+    if names := list_si_folds(spec):
+        lines += [
+            f"`{names[0]}` … `{names[-1]}` are speaker-independent folds drawn by this project: speakers are dealt "
+            f"into {len(names)} groups with the emotions as even as can be; one group tests, "
+            + ("the next validates." if len(names) > 2 else "validation is a fifth of the rest."),
+            "",
+        ]
+    if CROSS_CORPUS in list_configs(spec):
+        drawn = "EmoBox's own list" if spec.recuts.published else "drawn equally over speakers by a hash of the key"
+        lines += [
+            f"`{CROSS_CORPUS}` is for probes trained on other corpora: its test part holds as many utterances of each "
+            f"of {', '.join(SHARED_EMOTIONS)}, at most {BALANCED_PER_EMOTION} ({drawn}); train and validation are the "
+            "other utterances of those emotions.",
+            "",
+        ]
+    return lines
+
+
+def _describe_columns(spec: CorpusSpec) -> list[str]:
+    lines = [
+        "## Columns",
+        "",
+        "`key, audio, emotion, raw_emotion, speaker, gender, language, text, corpus, start_s, end_s`; what the corpus "
+        "does not say is null. `start_s` and `end_s` are seconds into the corpus's own recording, where an utterance is "
+        "a part of one; its audio is cut already.",
+    ]
+    if spec.extra_names:
+        lines.append(f"`extras` holds, in the corpus's own codes: {', '.join(spec.extra_names)}.")
+    return [*lines, ""]
 
 
 def _plural(count: int, noun: str) -> str:
