@@ -94,14 +94,9 @@ def test_each_library_is_used_where_it_belongs(checkout: Path) -> None:
 
 
 def test_importing_the_package_loads_neither_torch_nor_datasets() -> None:
-    code = (
-        "import json, sys, time; start = time.perf_counter(); import emobox_hf;"
-        "print(json.dumps([time.perf_counter() - start, sorted(sys.modules)]))"
-    )
-    runs = [json.loads(subprocess.check_output([sys.executable, "-c", code])) for _ in range(3)]
-    loaded = {name.partition(".")[0] for name in runs[0][1]}
-    assert not loaded & {"torch", "datasets", "evaluate", "transformers", "numpy", "pyarrow", "accelerate"}
-    assert min(seconds for seconds, _ in runs) < 0.3
+    code = "import json, sys, emobox_hf; print(json.dumps(sorted(sys.modules)))"
+    loaded = {name.partition(".")[0] for name in json.loads(subprocess.check_output([sys.executable, "-c", code]))}
+    assert not loaded & {"torch", "datasets", "evaluate", "transformers", "numpy", "pyarrow", "accelerate", "urllib3"}
 
 
 def test_every_package_is_installed(checkout: Path) -> None:

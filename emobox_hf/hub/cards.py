@@ -172,8 +172,8 @@ def _describe_columns(spec: CorpusSpec) -> list[str]:
         "## Columns",
         "",
         "`key, audio, emotion, raw_emotion, speaker, gender, language, text, corpus, start_s, end_s`; what the corpus "
-        "does not say is null. `start_s` and `end_s` are seconds into the corpus's own recording, where an utterance is "
-        "a part of one; its audio is cut already.",
+        "does not say is null. `start_s` and `end_s` are seconds into the corpus's own recording, where an utterance "
+        "is a part of one; its audio is cut already.",
     ]
     if spec.extra_names:
         lines.append(f"`extras` holds, in the corpus's own codes: {', '.join(spec.extra_names)}.")
