@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.lists import SPLITS, digests_of, download_lists, find_lists, read_balanced_list, read_lists
 from emobox_hf.corpora.manifest import Manifest
-from emobox_hf.corpora.recuts import BALANCED_PER_EMOTION, MAX_SI_FOLDS, draw_balanced, list_si_groups, take_share
+from emobox_hf.corpora.recuts import (
+    BALANCED_PER_EMOTION,
+    MAX_SI_FOLDS,
+    draw_balanced,
+    list_si_groups,
+    split_by_emobox_rule,
+    take_share,
+)
 from emobox_hf.corpora.spec import BalancedList, CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, first_five, suggest
@@ -51,8 +58,8 @@ class _Assignment:
 
 
 def list_folds(spec: CorpusSpec) -> list[str]:
-    """The published folds, `fold1` … `foldK`."""
-    return [f"fold{number}" for number in range(1, len(spec.folds.published) + 1)]
+    """The published folds, `fold1` … `foldK`; those of EmoBox's rule for a corpus that EmoBox has not split."""
+    return [f"fold{number}" for number in range(1, (len(spec.folds.published) or spec.folds.count) + 1)]
 
 
 def list_si_folds(spec: CorpusSpec) -> list[str]:
@@ -100,9 +107,14 @@ def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[s
         return Partition(config, {"train": manifest.utterances}, "every utterance")
     kind = config.rstrip("0123456789")
     number = int(config.removeprefix(kind) or 0)
-    if kind == "fold":
+    published = None
+    digests: dict[str, str | None] = {}
+    if kind == "fold" and spec.folds.source == "rule":
+        assignment = _assign_by_emobox_rule(manifest, number)
+    elif kind == "fold":
         assignment = _assign_published(manifest, number, folds_dir)
-        digests = digests_of(spec.folds.published[number - 1])
+        published = spec.folds.published[number - 1]
+        digests = digests_of(published)
     elif kind == "si_fold":
         assignment = _assign_speakers(manifest, number)
         known = spec.recuts.si_sha256
@@ -110,7 +122,6 @@ def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[s
     else:
         assignment = _assign_balanced(manifest, folds_dir)
         digests = {"test": spec.recuts.cross_corpus_sha256}
-    published = spec.folds.published[number - 1] if kind == "fold" else None
     sizes = {split: f" {getattr(published, split)}" for split in SPLITS} if published else {}
     _verify(manifest, config, assignment, digests, sizes)
     splits = {
@@ -155,6 +166,20 @@ def _assign_published(manifest: Manifest, number: int, folds_dir: str | os.PathL
         keys["train"] = rest.difference(*keys.values())
         derived = frozenset({"train"})
     return _Assignment(keys, "EmoBox's published lists", derived)
+
+
+def _assign_by_emobox_rule(manifest: Manifest, number: int) -> _Assignment:
+    """A fold of a corpus that EmoBox has not split, by its rule; random parts are drawn by a hash of the key."""
+    spec = manifest.spec
+    tests = split_by_emobox_rule(manifest.utterances)
+    if len(tests) != spec.folds.count:
+        raise InputError(
+            f"{spec.name}: EmoBox's rule gives {len(tests)} folds for these utterances, the spec's folds.count is "
+            f"{spec.folds.count}; set it to {len(tests)}, or complete the corpus"
+        )
+    test = tests[number - 1]
+    keys = {"train": {u.key for u in manifest.utterances} - test, "test": test}
+    return _Assignment(keys, "EmoBox's partition rule", frozenset(keys))
 
 
 def _assign_speakers(manifest: Manifest, number: int) -> _Assignment:

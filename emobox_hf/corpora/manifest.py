@@ -192,23 +192,36 @@ def format_manifest(utterances: Sequence[Utterance]) -> str:
 
 
 def read_manifest(path: Path) -> list[Utterance]:
-    """Read what `write_manifest` wrote.
+    """Read what `write_manifest` wrote, or a table of one's own: only `key` and `emotion` have to be there.
 
     Raises:
-        InputError: The file is absent, or its header is another one.
+        InputError: The file is absent or not UTF-8, lacks one of them, has a column that means nothing here, or has a
+            key twice.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such manifest; `emobox manifest CORPUS --out {path}` writes one")
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != FIELDS:
-            raise InputError(f"{path}: expected the columns {', '.join(FIELDS)}; found {reader.fieldnames}")
-        return [_read_row(row) for row in reader]
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            header = reader.fieldnames or []
+            rows = list(reader)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not text in UTF-8: {error}") from error
+    if not {"key", "emotion"} <= set(header) or not set(header) <= set(FIELDS):
+        raise InputError(
+            f"{path}: expected the columns key and emotion, and any of {', '.join(FIELDS)}; found {', '.join(header)}"
+        )
+    utterances = [_read_row(row) for row in rows]
+    if twice := [key for key, count in Counter(u.key for u in utterances).items() if count > 1]:
+        raise InputError(f"{path}: each key once was expected; these come again: {first_five(twice)}")
+    return utterances
 
 
 def _read_row(row: dict[str, str]) -> Utterance:
-    values: dict[str, typing.Any] = {name: value or None for name, value in row.items()}
+    values: dict[str, typing.Any] = {name: value for name, value in row.items() if value}
+    values = {"path": "", "raw_emotion": values["emotion"]} | values
     for name in ("start_s", "end_s"):
-        values[name] = float(values[name]) if values[name] else None
-    values["extras"] = json.loads(values["extras"]) if values["extras"] else {}
+        if name in values:
+            values[name] = float(values[name])
+    values["extras"] = json.loads(values.get("extras", "{}"))
     return Utterance(**values)

@@ -80,10 +80,14 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Folds:
-    """Where folds come from: `speakers` (test speakers a fold), `split` (the corpus's own parts) or `list`."""
+    """Where folds come from: `speakers` (test speakers a fold), `split` (the corpus's own parts), `list`, or `rule`.
 
-    source: str
-    published: tuple[Published, ...]
+    `rule` is EmoBox's partition rule for a corpus that EmoBox has not split; `count` is how many folds it gives.
+    """
+
+    source: str = "rule"
+    published: tuple[Published, ...] = ()
+    count: int = 0
     test_speakers: tuple[tuple[str, ...], ...] = ()
     splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -162,22 +166,23 @@ class CorpusSpec:
     name: str
     title: str
     version: str
-    homepage: str
-    licence: str
-    access: str
-    obtain: str
-    citation: str
     languages: tuple[str, ...]
-    source: str
-    tree: str
     discovery: Discovery
     labels: Mapping[str, str]
-    folds: Folds
     expected: Expected
+    folds: Folds = dataclasses.field(default_factory=Folds)
+    homepage: str = ""
+    licence: str = "not stated"
+    access: str = "form"
+    obtain: str = ""
+    citation: str = ""
+    source: str = ""
+    tree: str = ""
     labels_left_out: Mapping[str, str] = dataclasses.field(default_factory=dict)
     texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     genders: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     speaker_languages: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    occasions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     recuts: Recuts = dataclasses.field(default_factory=Recuts)
     audio: Audio = dataclasses.field(default_factory=Audio)
     fetch: Fetch | None = None
@@ -224,7 +229,7 @@ class CorpusSpec:
 
 
 ACCESS = {"open": "open", "form": "on request (form or licence agreement)", "paid": "paid"}
-FOLD_SOURCES = ("speakers", "split", "list")
+FOLD_SOURCES = ("speakers", "split", "list", "rule")
 STRATEGY_NAMES = ("paths", "tables", "json", "iemocap", "segments")  # the keys of discovery.STRATEGIES
 # What a pattern's group or a column can be called to fill a field of Utterance; any other name is one of its extras.
 ROW_FIELDS = ("emotion", "speaker", "gender", "language", "text", "split")
@@ -235,20 +240,31 @@ def list_corpora() -> list[str]:
     return sorted(path.stem for path in SPECS_DIR.glob("*.toml"))
 
 
-@cache
 def load_spec(name: str) -> CorpusSpec:
-    """The spec of a corpus by its name, such as `iemocap`.
+    """The spec of a corpus by its name, such as `iemocap`, or of one's own by the path of its file, `./mine.toml`.
 
     Raises:
         InputError: No corpus has this name, or its spec has an unknown, missing or mistyped field.
     """
+    if name.endswith(".toml"):
+        return read_spec(Path(name).expanduser())
+    return _load_known(name)
+
+
+@cache
+def _load_known(name: str) -> CorpusSpec:
     if name not in list_corpora():
-        raise InputError(f"no corpus named {name!r}{suggest(name, list_corpora())}")
+        raise InputError(
+            f"no corpus named {name!r}{suggest(name, list_corpora())}; one of your own is named by its file, "
+            "./mine.toml"
+        )
     return read_spec(SPECS_DIR / f"{name}.toml")
 
 
 def read_spec(path: Path) -> CorpusSpec:
     """The spec in one TOML file, checked field by field."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a spec in TOML was expected, as specs/README.md explains")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -272,10 +288,15 @@ def _check(spec: CorpusSpec, path: Path) -> None:
         refuse(f"raw codes both mapped and left out: {first_five(both)}")
     if spec.folds.source not in FOLD_SOURCES:
         refuse(f"folds.source is {spec.folds.source!r}, expected one of {', '.join(FOLD_SOURCES)}")
+    if spec.folds.count and spec.folds.source != "rule":
+        refuse("folds.count goes with folds.source = 'rule'; the others count their published folds")
     if spec.folds.source == "speakers" and len(spec.folds.test_speakers) != len(spec.folds.published):
         refuse("folds.test_speakers and folds.published differ in length")
     if spec.discovery.strategy not in STRATEGY_NAMES:
         refuse(f"discovery.strategy is {spec.discovery.strategy!r}, expected one of {', '.join(STRATEGY_NAMES)}")
+    for name, pattern in spec.occasions.items():
+        if not _has_groups(pattern):
+            refuse(f"occasions.{name} is not a regular expression with a group: {pattern!r}")
     if spec.discovery.strategy == "paths":
         _check_pattern(spec.discovery, refuse)
     elif spec.discovery.strategy != "iemocap" and not spec.discovery.tables:
@@ -284,6 +305,13 @@ def _check(spec: CorpusSpec, path: Path) -> None:
         refuse("discovery.columns has no 'emotion'")
     if spec.discovery.strategy == "json" and any(table.records is None for table in spec.discovery.tables):
         refuse("discovery.strategy is 'json', so every one of discovery.tables needs 'records'")
+
+
+def _has_groups(pattern: str) -> bool:
+    try:
+        return re.compile(pattern).groups > 0
+    except re.error:
+        return False
 
 
 def _check_pattern(discovery: Discovery, refuse: Callable[[str], typing.NoReturn]) -> None:

@@ -34,8 +34,10 @@ class CorpusConfig(datasets.BuilderConfig):  # type: ignore[misc]
 
 
 def corpus_configs(corpus: str) -> list[CorpusConfig]:
-    """The configurations of a corpus: its folds and `all`, each with the version of the spec."""
+    """The configurations of a corpus, each with the version of the spec; `corpus` is a name or the path of a spec."""
     spec = load_spec(corpus)
+    if corpus.endswith(".toml"):
+        corpus = str(Path(corpus).expanduser().resolve())  # workers may run in another folder
     return [
         CorpusConfig(
             name=name,

@@ -52,7 +52,7 @@ def card_body(spec: CorpusSpec) -> str:
         "import emobox_hf",
         "from datasets import load_dataset",
         "",
-        f'load_dataset("emobox/{spec.name}", "{folds[0]}", data_dir="path/to/{spec.name}")',
+        f'load_dataset("emobox/{spec.name}", "{list_configs(spec)[0]}", data_dir="path/to/{spec.name}")',
         "```",
         "",
         "## Expected files",
@@ -76,7 +76,7 @@ def card_body(spec: CorpusSpec) -> str:
         lines += [f"- `{code}`: {reason}" for code, reason in spec.labels_left_out.items()] + [""]
     lines += ["## Configurations", "", _describe_folds(spec), ""]
     lines += ["| configuration | EmoBox's train | validation | test |", "| --- | --- | --- | --- |"]
-    for name, fold in zip(folds, spec.folds.published, strict=True):
+    for name, fold in zip(folds, spec.folds.published, strict=False):
         train = spec.expected.utterances - fold.test - (fold.validation or 0) if fold.train is None else fold.train
         lines.append(f"| `{name}` | {train} | {fold.validation or '20 % of train'} | {fold.test} |")
     lines += ["", *_describe_recuts(spec), "`all` holds every utterance in one split, `train`.", ""]
@@ -138,11 +138,12 @@ def _describe_folds(spec: CorpusSpec) -> str:
     ways = {
         "speakers": "Each fold tests on speakers that its train and validation parts do not hold.",
         "split": "The corpus's own parts.",
+        "rule": "EmoBox's partition rule for corpora that it has not split itself.",
         "list": "Random lists drawn once by EmoBox, read from `folds_dir`, `$EMOBOX_FOLDS` or the EmoBox repository.",
     }
     return ways[spec.folds.source] + (
         " Validation is 20 % of EmoBox's train list, chosen within each emotion by a hash of the key."
-        if spec.folds.published[0].validation is None
+        if not any(fold.validation for fold in spec.folds.published)
         else ""
     )
 

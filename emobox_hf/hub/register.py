@@ -48,12 +48,12 @@ def _find_corpus_module(path: str) -> Any:
     from emobox_hf.corpora.spec import load_spec
     from emobox_hf.hub.builder import corpus_configs, fingerprint
 
-    corpus = path.removeprefix(OWNER)
+    corpus = path.removeprefix(OWNER)  # a name, or the path of a spec of one's own: emobox/./mine.toml
     spec = load_spec(corpus)
     return DatasetModule(
         "emobox_hf.hub.builder",
         fingerprint(spec),
-        {"dataset_name": corpus},
+        {"dataset_name": spec.name},
         BuilderConfigsParameters(builder_configs=corpus_configs(corpus)),
     )
 

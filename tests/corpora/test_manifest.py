@@ -135,7 +135,7 @@ utterances = st.builds(
 )
 
 
-@given(rows=st.lists(utterances, max_size=5))
+@given(rows=st.lists(utterances, max_size=5, unique_by=lambda utterance: utterance.key))
 def test_what_is_written_is_read_back(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("manifests") / "manifest.csv"
     write_manifest(rows, path)
@@ -156,8 +156,21 @@ def test_a_manifest_of_another_header_or_none_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"no such manifest; `emobox manifest CORPUS --out"):
         read_manifest(tmp_path / "absent.csv")
     (tmp_path / "other.csv").write_text("key,wav\na,b\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"expected the columns key, path, .*found \['key', 'wav'\]"):
+    with pytest.raises(InputError, match=r"expected the columns key and emotion, .*found key, wav"):
         read_manifest(tmp_path / "other.csv")
+
+
+def test_a_table_of_one_s_own_needs_a_key_and_an_emotion(tmp_path):
+    (tmp_path / "own.csv").write_text("key,emotion,speaker\na,Happy,s1\nb,Sad,\n", encoding="utf-8")
+    first, second = read_manifest(tmp_path / "own.csv")
+    assert (first.key, first.emotion, first.speaker) == ("a", "Happy", "s1")
+    assert second.speaker is None
+
+
+def test_a_key_that_comes_twice_is_refused(tmp_path):
+    (tmp_path / "twice.csv").write_text("key,emotion\na,Happy\na,Sad\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"these come again: a"):
+        read_manifest(tmp_path / "twice.csv")
 
 
 def test_extras_do_not_keep_an_utterance_out_of_a_set():
