@@ -18,7 +18,9 @@ import wave
 from pathlib import Path
 
 EMOTIONS = ("Neutral", "Angry", "Happy", "Sad", "Surprise")
-LOAD = "import emobox_hf, datasets; datasets.load_dataset('emobox/esd', 'fold1', data_dir={root!r}, cache_dir={cache!r})"
+LOAD = (
+    "import emobox_hf, datasets; datasets.load_dataset('emobox/esd', 'fold1', data_dir={root!r}, cache_dir={cache!r})"
+)
 JOBS = {
     "import emobox_hf": "import emobox_hf",
     "import datasets": "import datasets",

@@ -2,8 +2,9 @@
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emobox_hf.corpora.fetch import fetch_corpus, list_fetchable
 from emobox_hf.corpora.folds import list_configs
@@ -17,6 +18,9 @@ from emobox_hf.corpora.manifest import (
 )
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
 from emobox_hf.errors import InputError, first_five, suggest
+
+if TYPE_CHECKING:
+    from emobox_hf.experiments.sound_check import SoundCheck
 
 
 def add_verbs(verbs: Any) -> None:
@@ -35,6 +39,7 @@ def add_verbs(verbs: Any) -> None:
     )
     verb.add_argument("corpus")
     _add_places(verb)
+    verb.add_argument("--audio", action="store_true", help="decode every file too; exit 1 if one cannot be decoded")
     verb.add_argument("--json", action="store_true", help="as JSON, with every key")
     verb.set_defaults(run=_check)
 
@@ -131,8 +136,20 @@ def _show(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     spec = load_spec(arguments.corpus)
     manifest = search_corpus(spec, find_corpus(spec, arguments.data_dir), folds_dir=arguments.folds_dir)
-    print(json.dumps(_report(manifest), ensure_ascii=False, indent=1) if arguments.json else _describe(manifest))
-    return 0 if manifest.is_complete else 1
+    sound = _listen(manifest) if arguments.audio else None
+    if arguments.json:
+        report = _report(manifest) | ({"audio": sound.to_dict()} if sound else {})
+        print(json.dumps(report, ensure_ascii=False, indent=1))
+    else:
+        print("\n".join([_describe(manifest), *([_describe_sound(sound)] if sound else [])]))
+    return 0 if manifest.is_complete and (sound is None or sound.is_sound) else 1
+
+
+def _listen(manifest: Manifest) -> "SoundCheck":
+    from emobox_hf.cli.progress import watch_utterances
+    from emobox_hf.experiments.sound_check import check_sound
+
+    return check_sound(manifest, watch=watch_utterances(manifest, "decode"))
 
 
 def _report(manifest: Manifest) -> dict[str, Any]:
@@ -170,13 +187,29 @@ def _describe(manifest: Manifest) -> str:
     return "\n".join(lines)
 
 
+def _describe_sound(sound: "SoundCheck") -> str:
+    rates = {f"{rate_hz} Hz:": count for rate_hz, count in sound.sample_rates_hz.items()}
+    channels = {f"{n_channels}:": count for n_channels, count in sound.channels.items()}
+    lines = [
+        f"  sound       {sound.duration_s / 3600:.2f} h in {sound.n_files} files",
+        f"  rates       {_counts(rates)}",
+        f"  channels    {_counts(channels)}",
+        f"  broken      {len(sound.broken)} do not decode{_named(sound.broken.values())}",
+        f"  short       {len(sound.short)} under one frame (25 ms){_named(sound.short)}",
+        f"  long        {len(sound.long)} over 30 s{_named(f'{key} ({s:g} s)' for key, s in sound.long.items())}",
+        f"  silent      {len(sound.silent)}{_named(sound.silent)}",
+    ]
+    return "\n".join(lines)
+
+
 def _counts(counts: dict[str, int]) -> str:
     shown = [f"{name} {count}" for name, count in list(counts.items())[:24]]
     return ", ".join(shown) + (f" … {len(counts) - 24} more" if len(counts) > 24 else "")
 
 
-def _named(items: Any) -> str:
-    return f": {first_five(items)}" if items else ""
+def _named(items: Iterable[object]) -> str:
+    named = first_five(items)
+    return f": {named}" if named else ""
 
 
 def _manifest(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from emobox_hf import __version__
-from emobox_hf.cli import corpora, probe, repositories
+from emobox_hf.cli import audit, corpora, probe, repositories, split
 from emobox_hf.errors import InputError
 
 
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"emobox {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for group in (corpora, repositories, probe):
+    for group in (corpora, audit, split, repositories, probe):
         group.add_verbs(verbs)
     arguments = parser.parse_args(argv)
     try:

@@ -1,4 +1,4 @@
-"""`emobox build`: script-free repositories for `load_dataset` and `evaluate.load`."""
+"""`emobox build`, `push`: script-free repositories for `load_dataset` and `evaluate.load`, and their way to the Hub."""
 
 import argparse
 import sys
@@ -27,6 +27,26 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument("--overwrite", action="store_true", help="replace the folder if it exists")
     verb.set_defaults(run=_build)
 
+    verb = verbs.add_parser(
+        "push",
+        help="upload a folder that build wrote to the Hugging Face Hub, private by default",
+        description="What the Hub already has is not uploaded again, so the same command goes on with an interrupted "
+        "push, and brings a repository up to date. A corpus becomes a dataset, ser_metrics a Space.",
+    )
+    verb.add_argument("folder", type=Path, help="what `emobox build` wrote, such as emobox/iemocap")
+    verb.add_argument("--repo", required=True, metavar="OWNER/NAME", help="the repository; created if there is none")
+    verb.add_argument("--public", action="store_true", help="for all to see, if the licence of the corpus allows it")
+    verb.add_argument(
+        "--i-have-the-right", action="store_true", help="the owners of the corpus let you publish it: lifts that check"
+    )
+    verb.add_argument(
+        "--allow-missing", action="store_true", help="accept a folder that was built with --allow-missing"
+    )
+    verb.add_argument(
+        "--token", help="else $HF_TOKEN, else that of `hf auth login`; others on this machine can see arguments"
+    )
+    verb.set_defaults(run=_push)
+
 
 def _build(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
@@ -54,4 +74,26 @@ def _build(arguments: argparse.Namespace) -> int:
             watch=lambda items: tqdm(items, desc="build", unit=" utterances", disable=not sys.stderr.isatty()),
         )
     print(arguments.out)
+    return 0
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import disable_progress_bars, logging  # type: ignore[attr-defined]
+
+    from emobox_hf.hub.push import push_folder
+
+    # The client warns when there is nothing to upload; that is said below.
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    pushed = push_folder(
+        arguments.folder,
+        arguments.repo,
+        api=HfApi(token=arguments.token),
+        public=arguments.public,
+        has_right=arguments.i_have_the_right,
+        allow_missing=arguments.allow_missing,
+    )
+    print(pushed.url if pushed.is_changed else f"{pushed.url} is up to date")
     return 0

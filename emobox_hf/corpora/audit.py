@@ -1,11 +1,11 @@
 """Audit of a partition: what its test part shares with what a probe was trained and chosen on.
 
-Speakers, sentences, occasions (sessions, dialogues, series: `occasions` of the spec), files and, where somebody
-listened, recordings. What it says:
+Speakers, sentences, occasions (sessions, dialogues, series: `occasions` of the spec), files and segments of files and,
+where somebody listened, recordings. What it says:
 
-- A *leak* is a speaker or a recording of test that is also in train or validation. A probe can then recognise who
-  speaks instead of how, which EmoBox's random folds allow. Validation that was drawn from train shares its speakers by
-  design; that is counted too, and is no leak.
+- A *leak* is a speaker or a recording of test that is also in train or validation: the same sound, a copy of it, or
+  segments of one file that overlap. A probe can then recognise who speaks instead of how, which EmoBox's random folds
+  allow. Validation that was drawn from train shares its speakers by design; that is counted too, and is no leak.
 - A shared *sentence* is no leak: acted corpora have all speakers say the same few sentences, so that words cannot tell
   emotions apart. A fold that shares them is not text-independent, and an encoder of words may gain from it.
 - Shared occasions and files are counted and are no verdict: a scene in two parts means one room, one microphone, and
@@ -15,8 +15,9 @@ listened, recordings. What it says:
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 from emobox_hf.corpora.folds import Partition
@@ -24,9 +25,10 @@ from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 
-SEEN = "train and validation"
+SEEN = "train or validation"
 PAIRS = (("test", SEEN), ("test", "train"), ("test", "validation"), ("validation", "train"))
-SPEAKER, SENTENCE, FILE, RECORDING, SIMILAR = "speaker", "sentence", "file", "recording", "similar recording"
+SPEAKER, SENTENCE, FILE, SEGMENT = "speaker", "sentence", "file", "segment"
+RECORDING, SIMILAR = "recording", "similar recording"
 _SENTENCE_CODE = "sentence"  # the extra that holds a code where the words are not known
 _N_EXAMPLES = 5
 
@@ -95,11 +97,11 @@ class Audit:
 
     @property
     def has_duplicate_recordings(self) -> bool | None:
-        """Whether a recording of test, or a copy of it, is in train or validation; None: not, or not fully, listened to."""
-        listened = [self.overlap(kind).is_disjoint for kind in (RECORDING, SIMILAR) if kind in self.kinds]
-        if False in listened:
+        """Whether a recording of test, or a copy of it, is in train or validation; None: not all were compared."""
+        told = {kind: self.overlap(kind) for kind in (SEGMENT, RECORDING, SIMILAR) if kind in self.kinds}
+        if any(overlap.n_shared for overlap in told.values()):
             return True
-        return False if listened and None not in listened else None
+        return False if RECORDING in told and all(overlap.is_disjoint for overlap in told.values()) else None
 
     @property
     def has_leak(self) -> bool:
@@ -108,10 +110,11 @@ class Audit:
 
     @property
     def verdict(self) -> str:
-        """`leak`, `independent` (of speakers, and no double recording is known) or `cannot tell`."""
+        """`leak`, `independent` (no speaker is shared, nor a recording if those were compared) or `cannot tell`."""
         if self.has_leak:
             return "leak"
-        return "independent" if self.is_speaker_independent else "cannot tell"
+        is_heard = RECORDING not in self.kinds or self.has_duplicate_recordings is False
+        return "independent" if self.is_speaker_independent and is_heard else "cannot tell"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
@@ -146,8 +149,8 @@ def audit_partition(
     Args:
         partition: The splits; without `test` there is nothing to audit.
         spec: The corpus.
-        recordings: Key to a digest of the decoded samples, where somebody listened; equal means identical.
-        similar: Key to a name of the group of copies that the recording belongs to, where somebody listened.
+        recordings: Where somebody listened, key to a name of its decoded samples; equal names are identical recordings.
+        similar: Where somebody listened, key to a name of the group of copies that the recording belongs to.
 
     Raises:
         InputError: The configuration has no test split.
@@ -162,7 +165,7 @@ def audit_partition(
     for name, pattern in spec.occasions.items():
         values[name] = {u.key: _read_occasion(pattern, u.key) for u in utterances}
     if any(u.start_s is not None for u in utterances):
-        values[FILE] = {u.key: u.path for u in utterances}
+        values |= {FILE: {u.key: u.path for u in utterances}, SEGMENT: _group_segments(utterances)}
     for kind, told in ((RECORDING, recordings), (SIMILAR, similar)):
         if told is not None:
             values[kind] = told
@@ -225,10 +228,21 @@ def _compare(
 
 def _read_occasion(pattern: str, key: str) -> str | None:
     match = re.search(pattern, key)
-    return " ".join(match.groups()) if match else None
+    return " ".join(match.groups("")).strip() if match else None
 
 
-def _list_sentences(utterances: Sequence[Utterance] | Any) -> dict[str, str | None]:
+def _group_segments(utterances: Collection[Utterance]) -> dict[str, str | None]:
+    """Each key's stretch of a file, by the first key on it: two are one if they share over half of the shorter."""
+    stretches: dict[str, str | None] = {u.key: u.key for u in utterances}
+    placed = sorted((u.path, u.start_s, u.end_s, u.key) for u in utterances if u.start_s is not None and u.end_s)
+    for (path, start_s, end_s, key), (other_path, other_start_s, other_end_s, other) in pairwise(placed):
+        common_s = min(end_s, other_end_s) - other_start_s
+        if path == other_path and common_s > min(end_s - start_s, other_end_s - other_start_s) / 2:
+            stretches[other] = stretches[key]
+    return stretches
+
+
+def _list_sentences(utterances: Collection[Utterance]) -> dict[str, str | None]:
     plain = {text: _plain(text) for text in {u.text for u in utterances if u.text}}
     return {u.key: plain.get(u.text or "") or u.extras.get(_SENTENCE_CODE) or None for u in utterances}
 

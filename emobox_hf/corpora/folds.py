@@ -15,9 +15,8 @@ from emobox_hf.corpora.lists import SPLITS, digests_of, download_lists, find_lis
 from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.recuts import (
     BALANCED_PER_EMOTION,
-    MAX_SI_FOLDS,
     draw_balanced,
-    list_si_groups,
+    group_speakers,
     split_by_emobox_rule,
     take_share,
 )
@@ -28,6 +27,7 @@ from emobox_hf.files import sha256_of_keys
 
 VALIDATION_FRACTION = 0.2  # EmoBox: a random 20 % of train where the corpus has no validation part
 VALIDATION_SEED = 0
+MAX_SI_FOLDS = 10
 CROSS_CORPUS, ALL = "cross_corpus", "all"
 _BY_HASH = f"{VALIDATION_FRACTION:.0%} of each emotion of train, by a hash of the key, seed {VALIDATION_SEED}"
 
@@ -184,9 +184,7 @@ def _assign_by_emobox_rule(manifest: Manifest, number: int) -> _Assignment:
 
 def _assign_speakers(manifest: Manifest, number: int) -> _Assignment:
     """A speaker-independent fold; with three folds or more the next one's test speakers validate."""
-    groups = list_si_groups(manifest.utterances)
-    if number > len(groups):
-        raise InputError(f"{manifest.spec.name}: the utterances at hand have speakers for {len(groups)} si_folds only")
+    groups = group_speakers(manifest.utterances, len(list_si_folds(manifest.spec)))
     roles = {"test": groups[number - 1]}
     if len(groups) > 2:
         roles["validation"] = groups[number % len(groups)]

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 
 from emobox_hf.corpora.utterance import Utterance
 
-MAX_SI_FOLDS = 10
 BALANCED_PER_EMOTION = 60  # EmoBox's four cross-corpus test sets hold 60 utterances of each of four emotions
 TEST_FRACTION = 0.25  # EmoBox: a quarter of each emotion where a corpus is split without regard to speakers
 
@@ -55,12 +54,6 @@ def group_speakers(utterances: Sequence[Utterance], n_groups: int) -> list[list[
         groups[best].append(speaker)
         loads[best] += counts[speaker]
     return [sorted(group) for group in groups]
-
-
-def list_si_groups(utterances: Sequence[Utterance]) -> list[list[str]]:
-    """The test speakers of each speaker-independent fold: one a speaker, ten at most; none with fewer than two."""
-    n_speakers = len({utterance.speaker for utterance in utterances} - {None})
-    return group_speakers(utterances, min(MAX_SI_FOLDS, n_speakers)) if n_speakers >= 2 else []
 
 
 def draw_balanced(

@@ -27,6 +27,8 @@ class Backbone:
         min_samples: the shortest window that gives a frame.
         count: samples of a window -> its number of valid frames.
         run: windows, float32 (samples,) -> valid frames of each, (time, dim).
+        batch_s: seconds, once padded, that a batch holds unless the caller says otherwise: enough to keep a few cores
+            busy, in about 2 GB for a base model. The convolutions on waveforms need far more memory a second than mel.
         window_samples: the longest window.
         pads_windows: whether every window is padded to `window_samples`, so a short clip costs as much as a long one.
         counts_are_exact: whether `count` is exact or an estimate.
@@ -39,6 +41,7 @@ class Backbone:
     min_samples: int
     count: Callable[[int], int]
     run: Callable[[list[Waveform]], list[torch.Tensor]]
+    batch_s: float = 60.0
     window_samples: int = WINDOW_SAMPLES
     pads_windows: bool = False
     counts_are_exact: bool = True

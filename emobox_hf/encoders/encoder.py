@@ -68,6 +68,11 @@ class Encoder:
         """
         return sum(self.backbone.count(end - start) for start, end in self._cut(n_samples))
 
+    @property
+    def batch_s(self) -> float:
+        """Seconds, once padded, that make a good batch on a few cores; a GPU takes more."""
+        return self.backbone.batch_s
+
     def padded_s(self, duration_s: float) -> float:
         """Seconds that a clip of `duration_s` takes up in a batch: its own, or those of its windows padded to 30 s."""
         if not self.backbone.pads_windows:

@@ -30,14 +30,16 @@ def build_whisper_backbone(
 
     def mel(windows: list[Waveform], *, padding: str = "max_length") -> torch.Tensor:
         """Log-mel frames, (batch, mel bins, mel frames)."""
-        inputs = extractor(
-            windows,
-            sampling_rate=SAMPLE_RATE_HZ,
-            padding=padding,
-            pad_to_multiple_of=hop,
-            return_tensors="pt",
-            device=str(device),
-        )
+        # The extractor computes with torch too; under the caller's autocast its spectra would lose their precision.
+        with torch.autocast(device.type, enabled=False):
+            inputs = extractor(
+                windows,
+                sampling_rate=SAMPLE_RATE_HZ,
+                padding=padding,
+                pad_to_multiple_of=hop,
+                return_tensors="pt",
+                device=str(device),
+            )
         features: torch.Tensor = inputs["input_features"].to(device, dtype)
         return features
 
@@ -58,6 +60,7 @@ def build_whisper_backbone(
         min_samples=hop,
         count=count,
         run=run_full if context == "full" else run_clip,
+        batch_s=240.0,
         pads_windows=context == "full",
         window_samples=hop * config.max_source_positions,
     )

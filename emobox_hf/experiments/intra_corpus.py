@@ -22,6 +22,7 @@ from emobox_hf.scores import SCORES, compute_scores
 if TYPE_CHECKING:  # torch comes with these; what is typed here does without until it is called
     from accelerate import Accelerator
 
+    from emobox_hf.experiments.clips import Autocast
     from emobox_hf.features import FeatureKey, RaggedFrames
     from emobox_hf.probes.jobs import ProbeResult
 
@@ -61,7 +62,7 @@ def extract_features(plan: Plan, accelerator: "Accelerator") -> Extraction:
                 clips,
                 encoder,
                 store,
-                batch_s=request.batch_s,
+                batch_s=request.batch_s or encoder.encoder.batch_s,
                 on_error="skip" if request.on_error == "skip" else "stop",
                 rank=accelerator.process_index,
                 world_size=accelerator.num_processes,
@@ -148,7 +149,7 @@ def score_run(
     return record, predictions
 
 
-def load_for(plan: Plan, accelerator: "Accelerator") -> Any:
+def load_for(plan: Plan, accelerator: "Accelerator") -> "Autocast":
     """The plan's encoder on this process's device, under the launch's autocast."""
     from emobox_hf.encoders.encoder import load_encoder
     from emobox_hf.experiments.clips import Autocast

@@ -29,7 +29,7 @@ class ProbeRequest:
     output_norm: bool = False
     max_duration_s: float = 30.0
     on_error: str = "stop"
-    batch_s: float = 60.0
+    batch_s: float | None = None
     head: str = "emobox"
     seeds: tuple[int, ...] = (0,)
     epochs: int = 100
@@ -77,7 +77,7 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     add("--output-norm", action="store_true", help="EmoBox's norm of an utterance's frames, all at once")
     add("--max-duration-s", type=float, default=30.0, help="leave longer clips out, as EmoBox does; inf keeps them")
     add("--on-error", choices=("stop", "skip"), default="stop", help="skip: record clips that are missing or broken")
-    add("--batch-s", type=float, default=60.0, help="seconds of padded audio in a batch of the encoder")
+    add("--batch-s", type=float, help="seconds of padded audio in a batch; else what suits the encoder on a few cores")
     add("--head", choices=("emobox", "linear"), default="emobox", help="the paper's, or logistic regression")
     add("--seeds", nargs="+", type=int, default=[0], metavar="SEED", help="one probe a fold for each")
     add("--epochs", type=int, default=100, help="of the emobox head")

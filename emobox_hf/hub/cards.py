@@ -33,8 +33,8 @@ def card_metadata(spec: CorpusSpec) -> dict[str, Any]:
     }
 
 
-def card_body(spec: CorpusSpec) -> str:
-    """The text of a corpus's card: where it is from, its labels, folds, columns and quirks."""
+def card_body(spec: CorpusSpec, *, is_built: bool = False) -> str:
+    """The text of a corpus's card: where it is from, its labels, folds, columns and quirks; built ones need no import."""
     folds = list_folds(spec)
     codes = {emotion: [code for code, label in spec.labels.items() if label == emotion] for emotion in spec.emotions}
     lines = [
@@ -49,10 +49,11 @@ def card_body(spec: CorpusSpec) -> str:
         f"- Access: {ACCESS[spec.access]}. {spec.obtain}",
         "",
         "```python",
-        "import emobox_hf",
+        *([] if is_built else ["import emobox_hf"]),
         "from datasets import load_dataset",
         "",
-        f'load_dataset("emobox/{spec.name}", "{list_configs(spec)[0]}", data_dir="path/to/{spec.name}")',
+        f'load_dataset("emobox/{spec.name}", "{list_configs(spec)[0]}"'
+        + (")  # or the path of this folder" if is_built else f', data_dir="path/to/{spec.name}")'),
         "```",
         "",
         "## Expected files",

@@ -132,3 +132,21 @@ def test_probe_help_shows_the_options(capsys: pytest.CaptureFixture[str]) -> Non
         main(["probe", "--help"])
     assert ended.value.code == 0
     assert "--on-error" in capsys.readouterr().out
+
+
+def test_split_writes_lists_that_folds_are_made_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"s{s}-{e}{i},{e},s{s}" for s in range(1, 6) for e in ("Angry", "Sad") for i in range(3)]
+    (tmp_path / "own.csv").write_text("key,emotion,speaker\n" + "\n".join(rows), encoding="utf-8")
+    assert main(["split", str(tmp_path / "own.csv"), "--out", str(tmp_path / "lists")]) == 0
+    assert capsys.readouterr().out.splitlines()[0].startswith("fold1: train 24, test 6; test speakers s")
+    lists = sorted(path.name for path in (tmp_path / "lists" / "own").rglob("*.jsonl"))
+    assert lists == sorted(f"own_{part}_fold_{number}.jsonl" for part in ("train", "test") for number in range(1, 6))
+    assert main(["split", str(tmp_path / "own.csv"), "--json"]) == 0
+    folds = json.loads(capsys.readouterr().out)
+    assert [fold["shared_speakers"] for fold in folds] == [[]] * 5
+
+
+def test_split_of_a_table_without_keys_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "own.csv").write_text("name,emotion\na,Sad\n", encoding="utf-8")
+    assert main(["split", str(tmp_path / "own.csv")]) == 2
+    assert "expected the columns key and emotion" in capsys.readouterr().err

@@ -296,3 +296,16 @@ def test_whisper_says_that_it_pads_and_others_that_they_do_not() -> None:
     assert [whisper.padded_s(duration_s) for duration_s in (0.5, 2.0, 2.5)] == [2.0, 2.0, 4.0]
     assert load_encoder(identify(str(saved("whisper"))), context="clip").padded_s(0.5) == 0.5
     assert other.padded_s(0.5) == 0.5
+
+
+@pytest.mark.parametrize("name", ["whisper", "wav2vec2-group", "wavlm-layer", "data2vec", "ast"])
+def test_frames_under_autocast_are_near_those_in_float32(name: str) -> None:
+    """What `accelerate launch --mixed_precision bf16` does; half a unit is a tenth of the largest value."""
+    encoder = load_encoder(identify(str(saved(name))))
+    clips = [noise(16000, seed=1), noise(9000, seed=2)]
+    plain = encoder.encode(clips)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = encoder.encode(clips)
+    for one, other in zip(plain, mixed, strict=True):
+        assert one.shape == other.shape
+        torch.testing.assert_close(other.float(), one, atol=0.5, rtol=0)
