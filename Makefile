@@ -22,7 +22,7 @@ types: $(VENV)/installed
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/installed
-	$(VENV)/bin/python -m pytest -m "not scripts"
+	$(VENV)/bin/python -m pytest -m "not scripts" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 scripts: $(SCRIPTS_VENV)/installed
 	$(SCRIPTS_VENV)/bin/python -m pytest tests/hub tests/loading_scripts

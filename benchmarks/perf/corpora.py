@@ -2,8 +2,8 @@
 
     python benchmarks/perf/corpora.py [--json FILE]
 
-Makes a fake ESD (20 speakers, 35,000 one-hundredth-second WAV files) in a temporary folder, runs each job in a process of
-its own and prints wall time and peak memory; ratios are within this one run. Needs no corpus and no network.
+Makes a fake ESD (20 speakers, 35,000 WAV files of a hundredth of a second) in a temporary folder, runs each job in a
+process of its own and prints wall time and peak memory; ratios are within this one run. Needs no corpus, no network.
 """
 
 import argparse
@@ -21,11 +21,12 @@ EMOTIONS = ("Neutral", "Angry", "Happy", "Sad", "Surprise")
 LOAD = (
     "import emobox_hf, datasets; datasets.load_dataset('emobox/esd', 'fold1', data_dir={root!r}, cache_dir={cache!r})"
 )
+FOLDER = "import datasets; datasets.load_dataset('audiofolder', data_dir={root!r}, cache_dir={cache!r})"
 JOBS = {
     "import emobox_hf": "import emobox_hf",
     "import datasets": "import datasets",
-    "audiofolder, cold": "import datasets; datasets.load_dataset('audiofolder', data_dir={root!r}, cache_dir={cache!r})",
-    "audiofolder, warm": "import datasets; datasets.load_dataset('audiofolder', data_dir={root!r}, cache_dir={cache!r})",
+    "audiofolder, cold": FOLDER,
+    "audiofolder, warm": FOLDER,
     "load_dataset esd fold1, cold": LOAD,
     "load_dataset esd fold1, warm": LOAD,
     "emobox check esd": "from emobox_hf.cli.main import main; main(['check', 'esd', '--data-dir', {root!r}])",

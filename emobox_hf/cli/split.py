@@ -18,8 +18,8 @@ def add_verbs(verbs: Any) -> None:
     verb = verbs.add_parser(
         "split",
         help="folds for a corpus of one's own, by EmoBox's rule",
-        description="Under four speakers, or emotions unevenly spread over them: one fold with a quarter of each emotion "
-        "as test. Four to six speakers: one out a fold. More: a quarter as many folds as speakers.",
+        description="Under four speakers, or emotions unevenly spread over them: one fold with a quarter of each "
+        "emotion as test. Four to six speakers: one out a fold. More: a quarter as many folds as speakers.",
     )
     verb.add_argument("manifest", type=Path, help="a CSV table with the columns key, emotion and, if known, speaker")
     verb.add_argument("--out", type=Path, help="write lists there, laid out like EmoBox's")

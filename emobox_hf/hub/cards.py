@@ -34,7 +34,7 @@ def card_metadata(spec: CorpusSpec) -> dict[str, Any]:
 
 
 def card_body(spec: CorpusSpec, *, is_built: bool = False) -> str:
-    """The text of a corpus's card: where it is from, its labels, folds, columns and quirks; built ones need no import."""
+    """The text of a corpus's card: where it is from, its labels, folds, columns, quirks; a built one needs no import."""
     folds = list_folds(spec)
     codes = {emotion: [code for code, label in spec.labels.items() if label == emotion] for emotion in spec.emotions}
     lines = [
