@@ -31,6 +31,7 @@ class FoldRecord:
         fold: `fold1` …
         source: How the fold was drawn, in words.
         validation: How its validation part was.
+        audit: What test shares with train and validation, by `corpora.audit.summarize_audit`.
         seed: Of the probe's first weights and batches.
         n_train: Utterances trained on.
         n_validation: Utterances that the choice was made on.
@@ -47,6 +48,7 @@ class FoldRecord:
     fold: str
     source: str
     validation: str
+    audit: dict[str, Any]
     seed: int
     n_train: int
     n_validation: int

@@ -37,6 +37,7 @@ def make_record() -> RunRecord:
         fold="fold1",
         source="test speakers JE",
         validation="by hash",
+        audit={"verdict": "leak", "shared_speakers": 3, "test_speakers": 4},
         seed=0,
         n_train=8,
         n_validation=2,
@@ -113,3 +114,4 @@ def test_a_table_says_what_was_left_out_and_what_the_paper_has() -> None:
     assert "UA is not averaged: Sad" in table
     assert "learning rate 0.001, epoch 7" in table
     assert "microsoft/wavlm-large" in table
+    assert "fold1: 3 of 4 test speakers" in table

@@ -34,6 +34,25 @@ JOBS = {
         "from emobox_hf.cli.main import main; main(['audit', 'esd', 'fold1', '--data-dir', {root!r}])"
     ),
 }
+# A corpus of as many files as MSP-Podcast has, as one's own; load_dataset of it against the number of rows.
+GROWTH = (10_000, 40_000, 110_000)
+SPEC = """
+name = "grown"
+title = "Grown"
+version = "1.0.0"
+languages = ["en"]
+[discovery]
+strategy = "paths"
+pattern = '(?P<speaker>s\\d+)/(?P<emotion>[an])\\d+\\.wav'
+key = "grown-{{speaker}}-{{stem}}"
+[labels]
+a = "Angry"
+n = "Neutral"
+[expected]
+utterances = {n_rows}
+speakers = 100
+"""
+LOAD_GROWN = "import emobox_hf, datasets; datasets.load_dataset({id!r}, 'all', data_dir={root!r}, cache_dir={cache!r})"
 # Runs the job, then reports its own wall time and peak memory; imports are part of what a user waits for.
 FRAME = """
 import json, resource, sys, time
@@ -60,6 +79,19 @@ def make_esd(root: Path) -> None:
                 (folder / f"{speaker:04d}_{number:06d}.wav").write_bytes(buffer.getvalue())
 
 
+def make_grown(folder: Path, n_rows: int) -> Path:
+    """A corpus of `n_rows` empty files and its spec, whose path is given back."""
+    for speaker in range(100):
+        home = folder / "data" / f"s{speaker}"
+        home.mkdir(parents=True)
+        for number in range(n_rows // 200):
+            (home / f"a{number}.wav").touch()
+            (home / f"n{number}.wav").touch()
+    spec = folder / "grown.toml"
+    spec.write_text(SPEC.format(n_rows=n_rows), encoding="utf-8")
+    return spec
+
+
 def run(job: str, root: Path, cache: Path) -> tuple[float, float]:
     """Seconds and peak megabytes of a job in a process of its own."""
     code = FRAME.format(job=job.format(root=str(root), cache=str(cache)))
@@ -79,6 +111,10 @@ def main() -> None:
         root, cache = Path(scratch, "esd"), Path(scratch, "cache")
         make_esd(root)
         figures = {name: run(job, root, cache) for name, job in JOBS.items()}
+        for n_rows in GROWTH:
+            folder = Path(scratch, f"grown-{n_rows}")
+            job = LOAD_GROWN.replace("{id!r}", repr(f"emobox/{make_grown(folder, n_rows)}"))
+            figures[f"load_dataset {n_rows} rows, cold"] = run(job, folder / "data", cache)
     for name, (seconds, megabytes) in figures.items():
         print(f"{name:<32}{seconds:8.2f} s{megabytes:8.0f} MB")
     ratio = figures["audiofolder, cold"][0] / figures["load_dataset esd fold1, cold"][0]

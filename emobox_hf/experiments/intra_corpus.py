@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emobox_hf.corpora.audit import audit_partition, summarize_audit
 from emobox_hf.corpora.folds import Partition
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.environment import describe_machine, describe_versions, now
@@ -203,6 +204,7 @@ def _record_fold(
         fold=result.fold,
         source=part.source,
         validation=part.validation,
+        audit=summarize_audit(audit_partition(part, plan.manifest.spec)),
         seed=result.seed,
         n_train=sizes["train"],
         n_validation=sizes["validation"],

@@ -4,12 +4,14 @@
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from emobox_hf.corpora.folds import CROSS_CORPUS, list_configs, list_folds, list_si_folds
+from emobox_hf.corpora.audit import audit_partition, summarize_audit
+from emobox_hf.corpora.folds import CROSS_CORPUS, Partition, list_configs, list_folds, list_si_folds
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.recuts import BALANCED_PER_EMOTION
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
@@ -34,7 +36,7 @@ def card_metadata(spec: CorpusSpec) -> dict[str, Any]:
 
 
 def card_body(spec: CorpusSpec, *, is_built: bool = False) -> str:
-    """The text of a corpus's card: where it is from, its labels, folds, columns, quirks; a built one needs no import."""
+    """The text of a corpus's card: source, labels, folds, columns, quirks; a built one needs no import."""
     folds = list_folds(spec)
     codes = {emotion: [code for code, label in spec.labels.items() if label == emotion] for emotion in spec.emotions}
     lines = [
@@ -85,6 +87,25 @@ def card_body(spec: CorpusSpec, *, is_built: bool = False) -> str:
     if spec.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in spec.notes), ""]
     return "\n".join([*lines, "## Citation", "", "```bibtex", spec.citation.strip(), "```", ""])
+
+
+def audit_table(spec: CorpusSpec, partitions: Mapping[str, Partition]) -> str:
+    """What the test part of each configuration shares with train and validation, as a section of a card."""
+    lines = [
+        "## Audit",
+        "",
+        "What a test part shares with train or validation. A shared speaker is a leak; shared sentences are common "
+        "where actors read prompts.",
+        "",
+        "| configuration | verdict | test speakers shared | test sentences shared |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, part in partitions.items():
+        if "test" in part.splits:
+            audit = summarize_audit(audit_partition(part, spec))
+            counts = (f"{audit[f'shared_{kind}']} of {audit[f'test_{kind}']}" for kind in ("speakers", "sentences"))
+            lines.append(f"| `{name}` | {' | '.join((audit['verdict'], *counts))} |")
+    return "\n".join([*lines, ""])
 
 
 def loading_script(spec: CorpusSpec) -> str:

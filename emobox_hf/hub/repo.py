@@ -6,7 +6,7 @@ each split of each fold is a list of whole files.
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -21,13 +21,13 @@ import yaml
 from huggingface_hub import DatasetCard, DatasetCardData, metadata_load
 
 import emobox_hf
-from emobox_hf.corpora.folds import list_configs, list_splits, partition
+from emobox_hf.corpora.folds import Partition, list_configs, list_splits, partition
 from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.files import sha256_of_file
 from emobox_hf.hub.builder import audio_cell, row_features, row_table
-from emobox_hf.hub.cards import card_body, card_metadata
+from emobox_hf.hub.cards import audit_table, card_body, card_metadata
 from emobox_hf.hub.register import METRIC
 
 MAX_FILE_BYTES = 500_000_000
@@ -72,16 +72,12 @@ def build_repository(
     Raises:
         InputError: `out` exists, a file does not decode, or the folds cannot be had.
     """
-    configs = list_configs(manifest.spec)
+    partitions = {name: partition(manifest, name, folds_dir=folds_dir) for name in list_configs(manifest.spec)}
     split_of = {
-        name: {
-            u.key: split
-            for split, members in partition(manifest, name, folds_dir=folds_dir).splits.items()
-            for u in members
-        }
-        for name in configs
+        name: {u.key: split for split, members in part.splits.items() for u in members}
+        for name, part in partitions.items()
     }
-    cell_of = {u.key: tuple(split_of[name].get(u.key, "") for name in configs) for u in manifest.utterances}
+    cell_of = {u.key: tuple(split_of[name].get(u.key, "") for name in partitions) for u in manifest.utterances}
     by_cell = sorted(manifest.utterances, key=lambda utterance: cell_of[utterance.key])
     with new_folder(out, overwrite=overwrite) as folder:
         (folder / "data").mkdir()
@@ -89,7 +85,7 @@ def build_repository(
         for number, (cell, members) in enumerate(groupby(watch(by_cell), key=lambda member: cell_of[member.key])):
             groups = _row_groups(manifest, members, link=link, max_bytes=min(MAX_GROUP_BYTES, max_file_bytes))
             files[cell] = _write_files(groups, folder, f"data/{number:04d}", max_file_bytes=max_file_bytes)
-        DatasetCard(_card(manifest, configs, files)).save(folder / "README.md")
+        DatasetCard(_card(manifest, partitions, files)).save(folder / "README.md")
 
 
 def build_metric(out: Path, *, overwrite: bool = False) -> None:
@@ -212,12 +208,12 @@ def _holds_paths(path: Path) -> bool:
     return any(column.statistics.null_count for column in columns if column.path_in_schema == "audio.bytes")
 
 
-def _card(manifest: Manifest, configs: Sequence[str], files: dict[tuple[str, ...], list[_File]]) -> str:
+def _card(manifest: Manifest, partitions: Mapping[str, Partition], files: dict[tuple[str, ...], list[_File]]) -> str:
     """The card: its header names the files, counts and sizes of each split of each configuration."""
     spec = manifest.spec
     named = []
     infos = datasets.info.DatasetInfosDict()
-    for index, config in enumerate(configs):
+    for index, config in enumerate(partitions):
         splits = datasets.SplitDict()
         data_files = []
         for split in list_splits(config):
@@ -239,4 +235,5 @@ def _card(manifest: Manifest, configs: Sequence[str], files: dict[tuple[str, ...
     data = DatasetCardData(**{**card_metadata(spec), "configs": named, MARK: mark})
     infos.to_dataset_card_data(data)
     lacks = f"> This copy lacks {manifest.n_absent} of {spec.expected.utterances} utterances.\n\n"
-    return f"---\n{data.to_yaml()}\n---\n\n{lacks if manifest.n_absent else ''}{card_body(spec, is_built=True)}"
+    body = f"{card_body(spec, is_built=True)}\n{audit_table(spec, partitions)}"
+    return f"---\n{data.to_yaml()}\n---\n\n{lacks if manifest.n_absent else ''}{body}"

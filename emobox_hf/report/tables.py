@@ -60,6 +60,15 @@ def _headline(record: RunRecord) -> str:
 
 def _notes(record: RunRecord) -> list[str]:
     lines = [f"validation: {how}" for how in dict.fromkeys(fold.validation for fold in record.folds)]
+    audits = {fold.fold: fold.audit for fold in record.folds}
+    if leaks := {name: audit for name, audit in audits.items() if audit["verdict"] != "independent"}:
+        shared = ", ".join(
+            f"{name}: {audit['shared_speakers']} of {audit['test_speakers']} test speakers"
+            if audit["test_speakers"]
+            else f"{name}: speakers unknown"
+            for name, audit in leaks.items()
+        )
+        lines.append(f"not speaker-independent as far as is known; also in train or validation are, in {shared}")
     if record.left_out:
         reasons = ", ".join(f"{clip['key']} ({clip['reason']})" for clip in record.left_out[:5])
         more = f" … and {len(record.left_out) - 5} more in the record" if len(record.left_out) > 5 else ""
