@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emobox_hf.corpora.fetch import fetch_corpus, list_fetchable
-from emobox_hf.corpora.folds import list_configs
+from emobox_hf.corpora.folds import list_configs, list_folds
 from emobox_hf.corpora.manifest import (
     Manifest,
     build_manifest,
@@ -116,6 +116,7 @@ def _show(arguments: argparse.Namespace) -> int:
         return 0
     codes = {emotion: [code for code, label in spec.labels.items() if label == emotion] for emotion in spec.emotions}
     sizes = ", ".join(str(fold.test) for fold in spec.folds.published)
+    folds = f"{len(list_folds(spec))} by {spec.folds.source}" + (f"; test sizes {sizes}" if sizes else "")
     lines = [
         f"{spec.title} ({spec.name} {spec.version})",
         f"  {spec.expected.utterances} utterances, {spec.expected.speakers} speakers; "
@@ -124,7 +125,7 @@ def _show(arguments: argparse.Namespace) -> int:
         f"  licence    {spec.licence}",
         f"  access     {ACCESS[spec.access]}. {spec.obtain}",
         f"  emotions   {', '.join(f'{emotion} ({chr(32).join(names)})' for emotion, names in codes.items())}",
-        f"  folds      {len(spec.folds.published)} by {spec.folds.source}; test sizes {sizes}",
+        f"  folds      {folds}",
         *(f"  note       {note}" for note in spec.notes),
         "  expected files:",
         *(f"    {line}" for line in spec.tree.strip("\n").splitlines()),
