@@ -75,6 +75,7 @@ def test_a_record_states_what_shapes_its_scores(request_for: Any) -> None:
     assert settings["probe"]["learning_rates"] == [1e-3, 1e-4]
     assert [(fold.fold, fold.seed) for fold in record.folds] == [("fold2", 0), ("fold2", 1)]
     assert record.folds[0].source == "test speakers m2"
+    assert record.folds[0].audit["verdict"] == "independent"
     assert {candidate["choice"]["learning_rate"] for candidate in record.folds[0].candidates} == {1e-3, 1e-4}
     assert record.versions["emobox-hf"]
     assert record.machine["peak_memory_mb"] > 0
