@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from emobox_hf.errors import InputError
@@ -25,10 +26,12 @@ def run_probe(request: ProbeRequest) -> Path:
     plan = plan_run(request)
 
     if not plan.is_finished:
-        from accelerate import Accelerator
+        from accelerate import Accelerator, InitProcessGroupKwargs
 
         # One process or many, CPU or GPUs, float32 or autocast: whatever `accelerate launch` or torchrun says.
-        accelerator = Accelerator(mixed_precision=request.mixed_precision)
+        # Processes may wait for a slower one for as long as an extraction takes.
+        patience = InitProcessGroupKwargs(timeout=timedelta(days=1))
+        accelerator = Accelerator(mixed_precision=request.mixed_precision, kwargs_handlers=[patience])
 
         # waveforms -> frames (time, dim), each utterance once; kept on disk for every fold, head and seed.
         extraction = extract_features(plan, accelerator)
@@ -59,7 +62,9 @@ def main(argv: Sequence[str] | None = None, *, prog: str = "run_probe.py") -> in
     """The command: 0 done, 2 for what the user has to mend, 130 after Ctrl-C."""
     try:
         run_probe(parse_request(argv, prog=prog))
-    except InputError as error:
+    except (InputError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            raise
         if is_first_process():
             print(f"{prog}: {error}", file=sys.stderr)
         return 2

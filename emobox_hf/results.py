@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file, write_text
 
-SCHEMA = 1
+SCHEMA = 2
 RECORD, PREDICTIONS = "record.json", "predictions.parquet"
 
 
@@ -69,10 +69,10 @@ class RunRecord:
     Attributes:
         settings: Everything that shapes the scores; its digest names the run.
         labels: The classes, in the order of every array.
-        left_out: Key and reason of each utterance of the folds that has no features: too long, missing, undecodable.
+        left_out: Key and reason of each utterance of the corpus without features: too long, missing, undecodable.
         folds: One entry a fold and seed.
         summary: For UA, WA, macro and weighted F1 the mean and sample standard deviation over folds, 0 to 1; the seeds
-            of a fold are averaged first.
+            of a fold are averaged first. A single fold has no deviation: None.
         timings: Seconds of extraction (0 where features were at hand) and of probing, seconds of audio extracted.
         machine: Processor or GPU, processes, peak memory in MB.
         versions: Of this package and of what computed the scores.
@@ -83,7 +83,7 @@ class RunRecord:
     labels: list[str]
     left_out: list[dict[str, str]]
     folds: list[FoldRecord]
-    summary: dict[str, dict[str, float]]
+    summary: dict[str, dict[str, float | None]]
     timings: dict[str, float]
     machine: dict[str, Any]
     versions: dict[str, str]
@@ -142,15 +142,20 @@ def read_record(folder: Path) -> RunRecord:
     """The record of a finished run.
 
     Raises:
-        InputError: There is none, or it is of another schema.
+        InputError: There is none, it is damaged, or it is of another schema.
     """
     path = folder / RECORD
     if not path.is_file():
         raise InputError(f"{path}: no such record; the run was not finished")
-    table = json.loads(path.read_text(encoding="utf-8"))
-    if table.get("schema") != SCHEMA:
-        raise InputError(f"{path}: schema {table.get('schema')}, this version reads {SCHEMA}; run it again")
-    return RunRecord(**{**table, "folds": [FoldRecord(**fold) for fold in table["folds"]]})
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if table["schema"] != SCHEMA:
+            raise InputError(
+                f"{path}: schema {table['schema']}, this version reads {SCHEMA}; run again with --overwrite"
+            )
+        return RunRecord(**{**table, "folds": [FoldRecord(**fold) for fold in table["folds"]]})
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a whole record ({error}); delete it, or run again with --overwrite") from error
 
 
 def _prediction_table(predictions: Sequence[FoldPredictions], labels: Sequence[str]) -> Any:

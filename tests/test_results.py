@@ -95,6 +95,12 @@ def test_a_run_without_its_record_is_not_finished(tmp_path: Path) -> None:
         read_record(tmp_path)
 
 
+def test_a_damaged_record_is_named(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text('{"schema": 2, "folds": [', encoding="utf-8")
+    with pytest.raises(InputError, match=r"record\.json: not a whole record.*--overwrite"):
+        read_record(tmp_path)
+
+
 def test_a_record_of_another_schema_is_refused(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text(json.dumps({"schema": 99}), encoding="utf-8")
     with pytest.raises(InputError, match="schema 99"):

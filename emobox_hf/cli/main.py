@@ -33,6 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # `emobox list | head` closes the pipe; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"emobox {arguments.verb}: {error}", file=sys.stderr)
+        return 2
     else:
         return code
     return 0

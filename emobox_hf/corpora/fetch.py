@@ -1,6 +1,5 @@
 """Open corpora from their homes, verified before they are kept."""
 
-import shutil
 import tarfile
 import tempfile
 import zipfile
@@ -53,6 +52,9 @@ def fetch_corpus(spec: CorpusSpec) -> Path:
             raise InputError(
                 f"{fetch.package} holds {len(manifest.utterances)} of {spec.expected.utterances} utterances"
             )
-        if not folder.exists():  # another process may have been faster
-            shutil.move(unpacked, folder)
+        try:
+            unpacked.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster, and its copy is as good
+                raise
     return folder

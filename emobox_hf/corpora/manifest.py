@@ -201,27 +201,30 @@ def read_manifest(path: Path) -> list[Utterance]:
     if not path.is_file():
         raise InputError(f"{path}: no such manifest; `emobox manifest CORPUS --out {path}` writes one")
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(path, encoding="utf-8-sig", newline="") as file:  # spreadsheets write a byte-order mark
             reader = csv.DictReader(file)
             header = reader.fieldnames or []
-            rows = list(reader)
+            rows = [(reader.line_num, row) for row in reader]
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not text in UTF-8: {error}") from error
     if not {"key", "emotion"} <= set(header) or not set(header) <= set(FIELDS):
         raise InputError(
             f"{path}: expected the columns key and emotion, and any of {', '.join(FIELDS)}; found {', '.join(header)}"
         )
-    utterances = [_read_row(row) for row in rows]
+    utterances = [_read_row(f"{path}, line {number}", row) for number, row in rows]
     if twice := [key for key, count in Counter(u.key for u in utterances).items() if count > 1]:
         raise InputError(f"{path}: each key once was expected; these come again: {first_five(twice)}")
     return utterances
 
 
-def _read_row(row: dict[str, str]) -> Utterance:
+def _read_row(where: str, row: dict[str, str]) -> Utterance:
     values: dict[str, typing.Any] = {name: value for name, value in row.items() if value}
+    if None in row or not {"key", "emotion"} <= set(values):
+        raise InputError(f"{where}: expected a key, an emotion, and as many cells as the header has; found {row}")
     values = {"path": "", "raw_emotion": values["emotion"]} | values
-    for name in ("start_s", "end_s"):
-        if name in values:
-            values[name] = float(values[name])
-    values["extras"] = json.loads(values.get("extras", "{}"))
+    try:
+        values |= {name: float(values[name]) for name in ("start_s", "end_s") if name in values}
+        values["extras"] = json.loads(values.get("extras", "{}"))
+    except ValueError as error:
+        raise InputError(f"{where}: start_s and end_s are seconds, extras is JSON: {error}") from error
     return Utterance(**values)

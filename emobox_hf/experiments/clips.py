@@ -10,6 +10,7 @@ from emobox_hf.audio import read_info, read_waveform
 from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
+from emobox_hf.experiments.plan import N_READERS
 from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.features import Clip
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from emobox_hf.encoders.encoder import Encoder
-
-# Headers are small and read at random; more than this many at once helps no disk.
-N_READERS = 8
 
 
 def list_clips(

@@ -18,7 +18,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.experiments.environment import describe_machine, describe_versions, now
 from emobox_hf.experiments.plan import Plan
 from emobox_hf.results import FoldPredictions, FoldRecord, RunRecord
-from emobox_hf.scores import SCORES, compute_scores
+from emobox_hf.scores import SCORES, compute_scores, mean_over_folds
 
 if TYPE_CHECKING:  # torch comes with these; what is typed here does without until it is called
     from accelerate import Accelerator
@@ -224,12 +224,12 @@ def _record_fold(
     )
 
 
-def _summarize(folds: Sequence[FoldRecord]) -> dict[str, dict[str, float]]:
+def _summarize(folds: Sequence[FoldRecord]) -> dict[str, dict[str, float | None]]:
     """Mean and sample standard deviation over folds, a fold's seeds averaged first."""
     names = list(dict.fromkeys(fold.fold for fold in folds))
     summary = {}
     for score in SCORES:
         values = [float(np.mean([f.scores[score] for f in folds if f.fold == name])) for name in names]
-        spread = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        summary[score] = {"mean": float(np.mean(values)), "std": spread}
+        mean, deviation = mean_over_folds(values)
+        summary[score] = {"mean": mean, "std": deviation}
     return summary

@@ -4,7 +4,10 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
+import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,9 @@ from emobox_hf.errors import InputError
 from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.probes.settings import ProbeSettings
 from emobox_hf.results import is_finished, run_folder
+
+N_READERS = 8  # files read at once: they are many and small, and disks and networks answer several as fast as one
+SAMPLE_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ def plan_run(request: ProbeRequest) -> Plan:
             "audio_sha256": _digest_audio(manifest),
             "folds": list(folds),
             "missing": sorted(manifest.missing) or manifest.n_absent,
+            "on_error": request.on_error,
         },
         "encoder": {
             "name": _name_encoder(identity),
@@ -94,7 +101,20 @@ def plan_run(request: ProbeRequest) -> Plan:
         "features": {"storage_dtype": request.storage_dtype, "output_norm": request.output_norm},
         "probe": _used_settings(probe),
     }
-    return Plan(request, manifest, partitions, identity, probe, settings)
+    plan = Plan(request, manifest, partitions, identity, probe, settings)
+    for folder in (plan.folder.parent, request.features):
+        _check_writable(folder)
+    return plan
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written, before hours of work end there."""
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error}; give another --output or --features") from error
 
 
 def _choose_folds(spec: CorpusSpec, asked: Sequence[str]) -> tuple[str, ...]:
@@ -122,13 +142,29 @@ def _used_settings(probe: ProbeSettings) -> dict[str, Any]:
 
 
 def _digest_audio(manifest: Manifest) -> str:
-    """Digest of what is heard: keys, file sizes, segment bounds and the channel rule, but not where the files lie."""
-    sizes: dict[str, int] = {}
+    """Digest of what is heard: keys, contents, segment bounds and the channel rule, but not where the files lie."""
+    paths = sorted({u.path for u in manifest.utterances})
+    with ThreadPoolExecutor(N_READERS) as readers:
+        contents = dict(zip(paths, readers.map(lambda path: _sample_file(manifest.root / path), paths), strict=True))
     digest = hashlib.sha256(json.dumps(manifest.spec.audio.channels, sort_keys=True).encode())
     for u in manifest.utterances:
-        if u.path not in sizes:
-            sizes[u.path] = (manifest.root / u.path).stat().st_size
-        digest.update(f"{u.key} {sizes[u.path]} {u.start_s} {u.end_s}\n".encode())
+        digest.update(f"{u.key} {contents[u.path]} {u.start_s} {u.end_s}\n".encode())
+    return digest.hexdigest()
+
+
+def _sample_file(path: Path) -> str:
+    """Digest of a file's size and of its bytes, all of a short one, start, middle and end of a long one.
+
+    A corpus that is filtered, re-encoded or swapped changes everywhere; to read 100 GB before each run would be
+    too much.
+    """
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        digest = hashlib.sha256(str(size).encode())
+        starts = [0] if size <= 3 * SAMPLE_BYTES else [0, (size - SAMPLE_BYTES) // 2, size - SAMPLE_BYTES]
+        for start in starts:
+            file.seek(start)
+            digest.update(file.read(3 * SAMPLE_BYTES if len(starts) == 1 else SAMPLE_BYTES))
     return digest.hexdigest()
 
 

@@ -82,7 +82,12 @@ class FeatureStore:
                 "and see its report for clips that were left out"
             )
         # Views into the mapped files; the one copy is made when they are joined.
-        utterances = {number: shards[number].load().utterances() for number in {home[key][0] for key in keys}}
+        utterances = {}
+        for number in {home[key][0] for key in keys}:
+            ragged = shards[number].load()
+            if not _is_intact(shards[number], ragged):
+                raise InputError(_damage(shards[number]))
+            utterances[number] = ragged.utterances()
         return join_frames([utterances[number][row] for number, row in (home[key] for key in keys)])
 
     def write_shard(
@@ -120,12 +125,20 @@ class FeatureStore:
             except InputError as error:
                 problems.append(str(error))
                 continue
-            if shard_digest(shard.keys, shard.load()) != shard.sha256:
-                problems.append(f"{path}: the contents changed since they were written; delete it and extract again")
+            if not _is_intact(shard, shard.load()):
+                problems.append(_damage(shard))
         return problems
 
     def _shards(self) -> list[Shard]:
         return [open_shard(path, self.key) for path in sorted(self.folder.glob("*.safetensors"))]
+
+
+def _is_intact(shard: Shard, ragged: RaggedFrames) -> bool:
+    return shard_digest(shard.keys, ragged) == shard.sha256
+
+
+def _damage(shard: Shard) -> str:
+    return f"{shard.path}: the contents changed since they were written; delete it and extract again"
 
 
 def to_storage(key: str, frames: torch.Tensor | NDArray[Any], dtype: StorageDtype) -> torch.Tensor:

@@ -13,10 +13,11 @@ import pyarrow as pa
 import emobox_hf
 from emobox_hf.audio import SAMPLE_RATE_HZ, encode_flac, is_plain, read_waveform
 from emobox_hf.corpora.folds import list_configs, partition
-from emobox_hf.corpora.manifest import build_manifest, find_corpus
+from emobox_hf.corpora.manifest import build_manifest, find_corpus, search_corpus
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
+from emobox_hf.files import sha256_of_keys
 
 ROWS_A_TABLE = 500
 
@@ -125,8 +126,14 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         spec = load_spec(self.BUILDER_CONFIGS[0].corpus)
         if config_name is None:
             raise InputError(f"{spec.name}: name a configuration, one of {', '.join(list_configs(spec))}")
-        root = os.fspath(find_corpus(spec, data_dir))
-        super().__init__(cache_dir, dataset_name, config_name, fingerprint(spec), data_dir=root, **kwargs)
+        root = find_corpus(spec, data_dir)
+        made_of = fingerprint(spec)
+        if kwargs.get("allow_missing"):  # what is missing today may be there tomorrow
+            found = search_corpus(spec, root, folds_dir=kwargs.get("folds_dir"))
+            made_of = hashlib.sha256(
+                f"{made_of} {sha256_of_keys(u.key for u in found.utterances)}".encode()
+            ).hexdigest()
+        super().__init__(cache_dir, dataset_name, config_name, made_of, data_dir=os.fspath(root), **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
         spec = load_spec(self.config.corpus)

@@ -101,7 +101,7 @@ def audit_table(spec: CorpusSpec, partitions: Mapping[str, Partition]) -> str:
         "| --- | --- | --- | --- |",
     ]
     for name, part in partitions.items():
-        if "test" in part.splits:
+        if part.splits.get("test"):
             audit = summarize_audit(audit_partition(part, spec))
             counts = (f"{audit[f'shared_{kind}']} of {audit[f'test_{kind}']}" for kind in ("speakers", "sentences"))
             lines.append(f"| `{name}` | {' | '.join((audit['verdict'], *counts))} |")

@@ -58,8 +58,9 @@ class ProbeSettings:
             values = getattr(self, name)
             if not values or len(set(values)) < len(values) or not all(value > 0 for value in values):
                 raise InputError(f"{name} are different numbers above 0, at least one; found {values}")
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise InputError(f"seeds are different whole numbers, at least one; found {self.seeds}")
+        is_valid = all(0 <= seed < 2**63 for seed in self.seeds)
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not is_valid:
+            raise InputError(f"seeds are different whole numbers from 0 to 2**63 - 1, at least one; found {self.seeds}")
 
 
 def scale_learning_rate(epoch: int, *, epochs: int, warmup_epochs: int) -> float:

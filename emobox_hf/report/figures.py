@@ -38,7 +38,7 @@ def draw_confusion(folder: Path) -> Path:
     settings = record.settings
     axes.set_title(
         f"{settings['corpus']['name']}, {settings['encoder']['name']}, head {settings['probe']['head']}\n"
-        f"UA {100 * record.summary['ua']['mean']:.1f} over {len({f.fold for f in record.folds})} folds",
+        f"UA {100 * (record.summary['ua']['mean'] or 0):.1f} over {len({f.fold for f in record.folds})} folds",
         fontsize=10,
     )
     figure.colorbar(image, ax=axes, label="share of the reference", shrink=0.8)

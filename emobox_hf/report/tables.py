@@ -1,5 +1,6 @@
 """Tables of scores for people, computed from records."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,6 @@ PAPER_METRICS = {"ua": "ua", "wa": "wa", "macro_f1": "f1"}
 
 def run_table(record: RunRecord) -> str:
     """A run's scores in percent, a line a fold (its seeds averaged), mean and spread, and the paper's beside."""
-    settings = record.settings
     rows = [["fold", "test", *COLUMNS.values(), "chosen on validation"]]
     for name in dict.fromkeys(fold.fold for fold in record.folds):
         folds = [fold for fold in record.folds if fold.fold == name]
@@ -22,13 +22,11 @@ def run_table(record: RunRecord) -> str:
         chosen = "; ".join(", ".join(f"{key} {value:g}" for key, value in fold.chosen.items()) for fold in folds)
         rows.append([name, str(folds[0].n_test), *means, chosen.replace("_", " ")])
     summary = record.summary
-    rows.append(["mean", "", *(_percent(summary[score]["mean"]) for score in COLUMNS), ""])
-    rows.append(
-        ["spread", "", *(_percent(summary[score]["std"]) for score in COLUMNS), "standard deviation over folds"]
-    )
-    return "\n".join(
-        [_headline(record), "", align(rows), "", *_notes(record), *_paper_lines(settings["corpus"]["name"])]
-    )
+    rows.append(["mean", "", *(_percent(summary[score]["mean"] or 0.0) for score in COLUMNS), ""])
+    deviations = [value for score in COLUMNS if (value := summary[score]["std"]) is not None]
+    if deviations:  # a single fold has none
+        rows.append(["spread", "", *map(_percent, deviations), "standard deviation over folds"])
+    return "\n".join([_headline(record), "", align(rows), "", *_notes(record), *_paper_lines(record)])
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:
@@ -59,7 +57,10 @@ def _headline(record: RunRecord) -> str:
 
 
 def _notes(record: RunRecord) -> list[str]:
-    lines = [f"validation: {how}" for how in dict.fromkeys(fold.validation for fold in record.folds)]
+    ways = {fold.fold: fold.validation for fold in record.folds}
+    differ = len(set(ways.values())) > 1
+    named = "; ".join(f"{name}: {how}" for name, how in ways.items()) if differ else next(iter(ways.values()))
+    lines = [f"validation: {named}"]
     audits = {fold.fold: fold.audit for fold in record.folds}
     if leaks := {name: audit for name, audit in audits.items() if audit["verdict"] != "independent"}:
         shared = ", ".join(
@@ -79,13 +80,14 @@ def _notes(record: RunRecord) -> list[str]:
     return lines
 
 
-def _paper_lines(corpus: str) -> list[str]:
-    """The paper's table for a corpus, best encoder first."""
-    scores = paper_scores(corpus)
-    if not scores:
+def _paper_lines(record: RunRecord) -> list[str]:
+    """The paper's table for the corpus, best encoder first; none beside folds that the paper did not use."""
+    settings = record.settings
+    scores = paper_scores(settings["corpus"]["name"])
+    if not scores or not all(re.fullmatch(r"fold\d+", fold.fold) for fold in record.folds):
         return []
     ranked = sorted(scores, key=lambda name: -scores[name]["ua"])
-    rows = [["paper (last layer)", *COLUMNS.values(), "Hub"]]
+    rows = [["paper (last layer, all folds)", *COLUMNS.values(), "Hub"]]
     for name in ranked:
         home = KNOWN_ENCODERS[name].repo_id or "" if name in KNOWN_ENCODERS else ""
         rows.append([name, *(f"{scores[name][metric]:.1f}" for metric in PAPER_METRICS.values()), home])

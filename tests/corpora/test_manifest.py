@@ -167,6 +167,13 @@ def test_a_table_of_one_s_own_needs_a_key_and_an_emotion(tmp_path):
     assert second.speaker is None
 
 
+@pytest.mark.parametrize("row", ["a,,1", "a,Sad,x", ",Sad,1", "a,Sad,1,2"])
+def test_a_row_that_is_none_is_refused_with_its_line(tmp_path, row):
+    (tmp_path / "own.csv").write_text(f"\ufeffkey,emotion,start_s\n{row}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"own\.csv, line 2: "):
+        read_manifest(tmp_path / "own.csv")
+
+
 def test_a_key_that_comes_twice_is_refused(tmp_path):
     (tmp_path / "twice.csv").write_text("key,emotion\na,Happy\na,Sad\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"these come again: a"):

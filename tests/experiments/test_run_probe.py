@@ -105,6 +105,7 @@ def test_a_finished_run_is_not_done_again_unless_asked(request_for: Any) -> None
         {"mixed_precision": "bf16"},
         {"storage_dtype": "float32"},
         {"resampler": "torchaudio"},
+        {"on_error": "skip"},
         {"on_error": "skip", "data_dir": "incomplete"},
     ],
     ids=str,
@@ -131,7 +132,9 @@ def test_where_things_lie_does_not_change_the_run(
 def test_a_corpus_of_other_audio_is_another_run(request_for: Any, polish: Path, tmp_path: Path) -> None:
     shutil.copytree(polish, tmp_path / "copy")
     file = tmp_path / "copy" / "m1.a_nie_1.wav"
-    file.write_bytes(file.read_bytes() + b"\0\0")
+    content = bytearray(file.read_bytes())
+    content[1000] ^= 1
+    file.write_bytes(content)
     assert plan_run(request_for(data_dir=tmp_path / "copy")).folder != plan_run(request_for()).folder
 
 
@@ -195,6 +198,31 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     with pytest.raises(InputError, match=message):
         run_probe.run_probe(request_for(**options))
     assert not (tmp_path / "runs").exists()
+
+
+def test_damaged_features_are_refused(request_for: Any, features: Path, tmp_path: Path) -> None:
+    run_probe.run_probe(request_for())
+    shutil.copytree(features, tmp_path / "features")
+    for shard in (tmp_path / "features").rglob("*.safetensors"):
+        content = bytearray(shard.read_bytes())
+        content[-100] ^= 1
+        shard.write_bytes(content)
+    with pytest.raises(InputError, match="contents changed since they were written; delete it"):
+        run_probe.run_probe(request_for(features=tmp_path / "features", folds=("fold1",)))
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(request_for: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"cannot be written.*--output"):
+        plan_run(request_for(output=tmp_path / "file"))
+
+
+def test_one_fold_has_no_spread(request_for: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    record = read_record(run_probe.run_probe(request_for(folds=("si_fold1",))))
+    assert record.summary["ua"]["std"] is None
+    printed = capsys.readouterr().out
+    assert "\nspread" not in printed
+    assert "paper" not in printed
 
 
 def test_lists_that_are_not_emobox_s_are_refused(request_for: Any, tmp_path: Path) -> None:
