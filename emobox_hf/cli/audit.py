@@ -2,9 +2,9 @@
 
 import argparse
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emobox_hf.cli.options import add_places
 from emobox_hf.corpora.audit import SENTENCE, SIMILAR, SPEAKER, Audit, Overlap, audit_partition
 from emobox_hf.corpora.folds import list_folds, partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest, find_corpus, search_corpus
@@ -30,10 +30,7 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument("corpus", nargs="?", help="a corpus")
     verb.add_argument("config", nargs="?", help="one configuration, in full; else all published folds, a line each")
     verb.add_argument("--all", action="store_true", dest="every", help="every corpus that is on disk, a line each")
-    verb.add_argument(
-        "--data-dir", type=Path, help="the corpus's folder; else $EMOBOX_DATA_DIR/<corpus>, else the fetched"
-    )
-    verb.add_argument("--folds-dir", type=Path, help="a folder of EmoBox's lists; else $EMOBOX_FOLDS")
+    add_places(verb)
     verb.add_argument("--allow-missing", action="store_true", help="accept an incomplete copy")
     verb.add_argument("--audio", action="store_true", help="decode everything and find recordings that are there twice")
     verb.add_argument("--json", action="store_true", help="as JSON")

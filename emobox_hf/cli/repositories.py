@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from emobox_hf.cli.options import add_places
+
 
 def add_verbs(verbs: Any) -> None:
     """Add this group's verbs to `emobox`."""
@@ -16,10 +18,7 @@ def add_verbs(verbs: Any) -> None:
     )
     verb.add_argument("name", help="a corpus, or ser_metrics")
     verb.add_argument("--out", type=Path, required=True, help="the folder to make, such as emobox/iemocap")
-    verb.add_argument(
-        "--data-dir", type=Path, help="the corpus's folder; else $EMOBOX_DATA_DIR/<corpus>, else the fetched"
-    )
-    verb.add_argument("--folds-dir", type=Path, help="a folder of EmoBox's lists; else $EMOBOX_FOLDS")
+    add_places(verb)
     verb.add_argument(
         "--link", action="store_true", help="store paths into the corpus instead of audio, where a path does"
     )
@@ -49,8 +48,7 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
+    from emobox_hf.cli.progress import watch_utterances
     from emobox_hf.corpora.manifest import build_manifest
     from emobox_hf.corpora.spec import load_spec
     from emobox_hf.hub.register import METRIC
@@ -71,7 +69,7 @@ def _build(arguments: argparse.Namespace) -> int:
             folds_dir=arguments.folds_dir,
             link=arguments.link,
             overwrite=arguments.overwrite,
-            watch=lambda items: tqdm(items, desc="build", unit=" utterances", disable=not sys.stderr.isatty()),
+            watch=watch_utterances(manifest, "build"),
         )
     print(arguments.out)
     return 0

@@ -64,7 +64,7 @@ def extract_features(plan: Plan, accelerator: "Accelerator") -> Extraction:
                 encoder,
                 store,
                 batch_s=request.batch_s or encoder.encoder.batch_s,
-                on_error="skip" if request.on_error == "skip" else "stop",
+                on_error=request.on_error,
                 rank=accelerator.process_index,
                 world_size=accelerator.num_processes,
                 progress=True,

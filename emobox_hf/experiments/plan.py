@@ -65,7 +65,7 @@ def plan_run(request: ProbeRequest) -> Plan:
     spec = load_spec(request.corpus)
     folds = _choose_folds(spec, request.folds)
     probe = ProbeSettings(
-        head="linear" if request.head == "linear" else "emobox",
+        head=request.head,
         seeds=request.seeds,
         epochs=request.epochs,
         warmup_epochs=min(ProbeSettings().warmup_epochs, request.epochs - 1),

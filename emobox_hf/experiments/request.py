@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from emobox_hf.audio import RESAMPLERS
 from emobox_hf.files import cache_dir
@@ -28,9 +28,9 @@ class ProbeRequest:
     storage_dtype: str = "float16"
     output_norm: bool = False
     max_duration_s: float = 30.0
-    on_error: str = "stop"
+    on_error: Literal["stop", "skip"] = "stop"
     batch_s: float | None = None
-    head: str = "emobox"
+    head: Literal["emobox", "linear"] = "emobox"
     seeds: tuple[int, ...] = (0,)
     epochs: int = 100
     features: Path = Path()

@@ -6,17 +6,10 @@ from pathlib import Path
 
 import pytest
 from layout import lay_out
-from speech import make_polish, synthesize, write_wav
+from speech import synthesize, write_wav
 
 from emobox_hf.cli.main import main
 from emobox_hf.corpora.spec import Example, list_corpora, load_spec
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("polish")
-    make_polish(root, load_spec("polish"))
-    return root
 
 
 @pytest.fixture

@@ -5,18 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from speech import make_polish
 
 from emobox_hf.cli.main import main
 from emobox_hf.corpora.manifest import read_manifest
-from emobox_hf.corpora.spec import list_corpora, load_spec
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("polish")
-    make_polish(root, load_spec("polish"))
-    return root
+from emobox_hf.corpora.spec import list_corpora
 
 
 @pytest.fixture
