@@ -13,7 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from emobox_hf.errors import InputError
-from emobox_hf.experiments.intra_corpus import extract_features, score_run, train_folds
 from emobox_hf.experiments.plan import plan_run
 from emobox_hf.experiments.request import ProbeRequest, parse_request
 from emobox_hf.report.tables import run_table
@@ -28,24 +27,25 @@ def run_probe(request: ProbeRequest) -> Path:
     if not plan.is_finished:
         from accelerate import Accelerator, InitProcessGroupKwargs
 
+        from emobox_hf.experiments.run import extract_run, score_run, train_run
+
         # One process or many, CPU or GPUs, float32 or autocast: whatever `accelerate launch` or torchrun says.
         # Processes may wait for a slower one for as long as an extraction takes.
         patience = InitProcessGroupKwargs(timeout=timedelta(days=1))
         accelerator = Accelerator(mixed_precision=request.mixed_precision, kwargs_handlers=[patience])
 
         # waveforms -> frames (time, dim), each utterance once; kept on disk for every fold, head and seed.
-        extraction = extract_features(plan, accelerator)
+        features = extract_run(plan, accelerator)
 
         # frames -> probe -> probabilities (utterances, classes) of the test part, for each fold and seed.
         started = time.perf_counter()
-        results = train_folds(plan, extraction, accelerator)
+        probed = train_run(plan, features, accelerator)
         seconds = time.perf_counter() - started
 
         # probabilities -> UA, WA, F1; the record is written last, so a folder that has one is finished.
         if accelerator.is_main_process:
-            write_run(plan.folder, *score_run(plan, extraction, results, accelerator, seconds=seconds))
+            write_run(plan.folder, *score_run(plan, features, probed, accelerator, seconds=seconds))
         accelerator.wait_for_everyone()
-        accelerator.end_training()
 
     if is_first_process():
         print(run_table(read_record(plan.folder)))
@@ -58,10 +58,18 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def leave_group() -> None:
+    """End the conversation with the other processes, if there was one."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def main(argv: Sequence[str] | None = None, *, prog: str = "run_probe.py") -> int:
     """The command: 0 done, 2 for what the user has to mend, 130 after Ctrl-C."""
     try:
         run_probe(parse_request(argv, prog=prog))
+        leave_group()
     except (InputError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None:
             raise

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file, write_text
 
-SCHEMA = 2
+SCHEMA = 3
 RECORD, PREDICTIONS = "record.json", "predictions.parquet"
 
 
@@ -63,6 +63,27 @@ class FoldRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LayerRecord:
+    """One layer's probe in one fold, where all layers were probed.
+
+    Attributes:
+        fold: `fold1` …
+        layer: Number of the hidden state, or `weighted` for the learned weighted sum over all of them.
+        is_chosen: Whether validation chose this layer for the fold's score.
+        validation_ua: UA on the validation part, 0 to 1.
+        scores: UA, WA, macro and weighted F1 of the test part, 0 to 1.
+        weights: Of the weighted sum, one a layer, adding up to 1; None for a single layer.
+    """
+
+    fold: str
+    layer: int | str
+    is_chosen: bool
+    validation_ua: float
+    scores: dict[str, float]
+    weights: list[float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunRecord:
     """A finished run.
 
@@ -71,6 +92,7 @@ class RunRecord:
         labels: The classes, in the order of every array.
         left_out: Key and reason of each utterance of the corpus without features: too long, missing, undecodable.
         folds: One entry a fold and seed.
+        layers: One entry a fold and layer where all layers were probed, else empty.
         summary: For UA, WA, macro and weighted F1 the mean and sample standard deviation over folds, 0 to 1; the seeds
             of a fold are averaged first. A single fold has no deviation: None.
         timings: Seconds of extraction (0 where features were at hand) and of probing, seconds of audio extracted.
@@ -83,6 +105,7 @@ class RunRecord:
     labels: list[str]
     left_out: list[dict[str, str]]
     folds: list[FoldRecord]
+    layers: list[LayerRecord]
     summary: dict[str, dict[str, float | None]]
     timings: dict[str, float]
     machine: dict[str, Any]
@@ -99,6 +122,8 @@ class FoldPredictions:
         fold: `fold1` …
         seed: The probe's seed.
         keys: The utterances.
+        speakers: Who speaks in each, None where that is not known.
+        paths: File of each, relative to its corpus's folder.
         references: Class of each, int64 (n,).
         probabilities: float32 (n, classes).
     """
@@ -106,6 +131,8 @@ class FoldPredictions:
     fold: str
     seed: int
     keys: Sequence[str]
+    speakers: Sequence[str | None]
+    paths: Sequence[str]
     references: NDArray[np.int64]
     probabilities: NDArray[np.float32]
 
@@ -153,19 +180,42 @@ def read_record(folder: Path) -> RunRecord:
             raise InputError(
                 f"{path}: schema {table['schema']}, this version reads {SCHEMA}; run again with --overwrite"
             )
-        return RunRecord(**{**table, "folds": [FoldRecord(**fold) for fold in table["folds"]]})
+        nested = {
+            "folds": [FoldRecord(**fold) for fold in table["folds"]],
+            "layers": [LayerRecord(**layer) for layer in table["layers"]],
+        }
+        return RunRecord(**table | nested)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a whole record ({error}); delete it, or run again with --overwrite") from error
 
 
+def read_predictions(folder: Path) -> dict[str, list[Any]]:
+    """The columns of a run's predictions, see `_prediction_table`.
+
+    Raises:
+        InputError: There are none, or they are damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / PREDICTIONS
+    try:
+        columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
+    except (FileNotFoundError, pa.ArrowInvalid) as error:
+        raise InputError(f"{path}: expected a run's predictions, found none that can be read ({error})") from error
+    return columns
+
+
 def _prediction_table(predictions: Sequence[FoldPredictions], labels: Sequence[str]) -> Any:
-    """One row per fold, seed and test utterance: key, reference and prediction as labels, a probability a class."""
+    """One row per fold, seed and test utterance: who and where, reference, prediction, a probability a class."""
     import pyarrow as pa
 
     names = np.array(labels, dtype=object)
     probabilities = np.concatenate([fold.probabilities for fold in predictions])
     columns = {
         "key": [key for fold in predictions for key in fold.keys],
+        "speaker": pa.array([speaker for fold in predictions for speaker in fold.speakers], pa.string()),
+        "path": [path for fold in predictions for path in fold.paths],
         "fold": [fold.fold for fold in predictions for _ in fold.keys],
         "seed": pa.array([fold.seed for fold in predictions for _ in fold.keys], pa.int64()),
         "reference": pa.array(names[np.concatenate([fold.references for fold in predictions])]),

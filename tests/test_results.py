@@ -13,6 +13,7 @@ from emobox_hf.report.tables import run_table
 from emobox_hf.results import (
     FoldPredictions,
     FoldRecord,
+    LayerRecord,
     RunRecord,
     digest_settings,
     is_finished,
@@ -28,6 +29,10 @@ SETTINGS = {
     "features": {"output_norm": False},
     "audio": {"resampler": "soxr"},
 }
+
+
+def scores_of(value: float) -> dict[str, float]:
+    return dict.fromkeys(("ua", "wa", "macro_f1", "weighted_f1"), value)
 
 
 def make_record() -> RunRecord:
@@ -55,6 +60,7 @@ def make_record() -> RunRecord:
         labels=["Angry", "Happy"],
         left_out=[{"key": "savee-JE-a01", "reason": "31.0 s long, over 30 s"}],
         folds=[fold],
+        layers=[LayerRecord(fold="fold1", layer=3, is_chosen=True, validation_ua=0.5, scores=scores_of(0.5))],
         summary={score: {"mean": 0.5, "std": 0.0} for score in ("ua", "wa", "macro_f1", "weighted_f1")},
         timings={},
         machine={},
@@ -65,7 +71,8 @@ def make_record() -> RunRecord:
 
 def make_predictions() -> list[FoldPredictions]:
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8]], dtype=np.float32)
-    return [FoldPredictions("fold1", 0, ["savee-JE-a01", "savee-JE-h01"], np.array([0, 1]), probabilities)]
+    keys, paths = ["savee-JE-a01", "savee-JE-h01"], ["JE_a01.wav", "JE_h01.wav"]
+    return [FoldPredictions("fold1", 0, keys, ["JE", "JE"], paths, np.array([0, 1]), probabilities)]
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -75,6 +82,8 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
     assert rows[1] == {
         "key": "savee-JE-h01",
+        "speaker": "JE",
+        "path": "JE_h01.wav",
         "fold": "fold1",
         "seed": 0,
         "reference": "Happy",

@@ -16,6 +16,7 @@ RUNGS = {
     "errors": 0,
     "files": 0,
     "registry": 0,
+    "memo": 0,
     "corpora": 1,
     "scores": 1,
     "audio": 2,
@@ -31,7 +32,12 @@ RUNGS = {
     "metrics": 5,
     "loading_scripts": 5,
 }
-BASE = {"errors": {"errors"}, "files": {"files", "errors"}, "registry": {"registry", "errors"}}
+BASE = {
+    "errors": {"errors"},
+    "files": {"files", "errors"},
+    "registry": {"registry", "errors"},
+    "memo": {"memo", "errors", "files"},
+}
 HOMES = {
     "torch": {"encoders", "features", "probes", "audio", "experiments"},
     "transformers": {"encoders"},

@@ -95,7 +95,7 @@ def _report(manifest: Manifest, audits: list[Audit], recordings: "Recordings | N
 
 def _describe(audit: Audit, manifest: Manifest) -> str:
     """One configuration in full: every kind between every two splits, then what it means."""
-    from emobox_hf.report.tables import align
+    from emobox_hf.report.table import align
 
     sizes = ", ".join(f"{name} {size}" for name, size in audit.sizes.items())
     header = ("what", "of", "also in", "shared", "in all", "affected", "utterances", "examples")
@@ -150,7 +150,7 @@ def _recordings_line(recordings: "Recordings | None") -> str:
 
 def _tabulate(audits: list[Audit], manifest: Manifest) -> str:
     """A line a fold, on test against train and validation, then who is affected."""
-    from emobox_hf.report.tables import align
+    from emobox_hf.report.table import align
 
     header = ("fold", "test", *map(_plural, audits[0].kinds), "affected", "verdict")
     rows = [
@@ -176,7 +176,7 @@ def _tabulate(audits: list[Audit], manifest: Manifest) -> str:
 
 
 def _audit_all(arguments: argparse.Namespace) -> int:
-    from emobox_hf.report.tables import align
+    from emobox_hf.report.table import align
 
     table: list[dict[str, Any]] = []
     for name in list_corpora():

@@ -57,7 +57,7 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from emobox_hf.report.tables import align
+    from emobox_hf.report.table import align
 
     specs = [load_spec(name) for name in list_corpora()]
     if arguments.json:

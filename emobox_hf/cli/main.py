@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from emobox_hf import __version__
-from emobox_hf.cli import audit, corpora, probe, repositories, split
+from emobox_hf.cli import audit, corpora, probe, report, repositories, series, split
 from emobox_hf.errors import InputError
 
 
@@ -20,9 +20,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"emobox {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for group in (corpora, audit, split, repositories, probe):
+    for group in (corpora, audit, split, repositories, probe, series, report):
         group.add_verbs(verbs)
-    arguments = parser.parse_args(argv)
+    arguments, options = parser.parse_known_args(argv)
+    if getattr(arguments, "takes_options", False):  # those of `emobox probe`, parsed there
+        arguments.options = options
+    elif options:
+        parser.error(f"unrecognized arguments: {' '.join(options)}")
     try:
         code: int = arguments.run(arguments)
     except InputError as error:

@@ -37,22 +37,24 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 
 def _extract(arguments: argparse.Namespace) -> int:
-    from accelerate import Accelerator
-
-    from emobox_hf.experiments.intra_corpus import extract_features
+    from emobox_hf.experiments.extraction import fill_store
+    from emobox_hf.experiments.launch import find_place
     from emobox_hf.experiments.plan import plan_run
     from emobox_hf.experiments.request import parse_request
 
     request = parse_request(arguments.options, prog="emobox extract")
-    plan = plan_run(request)
-    extraction = extract_features(plan, Accelerator(mixed_precision=request.mixed_precision))
-    print(
-        f"{len(extraction.keys)} utterances of {request.corpus} by {request.encoder} are in {request.features}; "
-        f"{extraction.audio_s:.0f} s of audio encoded now, in {extraction.seconds:.0f} s; "
-        f"{len(extraction.left_out)} left out"
-    )
-    for key, reason in extraction.left_out.items():
-        print(f"  {key}: {reason}")
+    plan, place = plan_run(request), find_place()
+    part = f", process {place.rank} of {place.world_size}" if place.world_size > 1 else ""
+    for source in plan.sources:
+        utterances = plan.utterances(source)
+        filled = fill_store(source, utterances, plan.encoding, place)
+        print(
+            f"{source.spec.name} by {request.encoder}{part}: {filled.audio_s:.0f} s of audio encoded now, in "
+            f"{filled.wall_s:.0f} s, into {request.features}; {len(filled.left_out)} of {len(utterances)} utterances "
+            "left out"
+        )
+        for key, reason in sorted(filled.left_out.items()):
+            print(f"  {key}: {reason}")
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from emobox_hf.encoders.known import KNOWN_ENCODERS, find_known
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.files import sha256_of_file
+from emobox_hf.memo import look_up
 
 _SETTINGS_FILES = ("config.json", "preprocessor_config.json", "processor_config.json")
 
@@ -120,7 +121,10 @@ def _digest(folder: Path) -> str:
     if not weights:
         raise InputError(f"{folder} has no weights: model*.safetensors or pytorch_model*.bin was looked for")
     settings = [folder / name for name in _SETTINGS_FILES if (folder / name).is_file()]
+    names = sorted(path.name for path in settings + weights)
     digest = hashlib.sha256()
-    for path in sorted(settings + weights, key=lambda path: path.name):
-        digest.update(f"{path.name} {sha256_of_file(path)}\n".encode())
+    for name, outcome in look_up("sha256", folder, names, sha256_of_file).items():
+        if not isinstance(outcome, str):
+            raise outcome
+        digest.update(f"{name} {outcome}\n".encode())
     return digest.hexdigest()

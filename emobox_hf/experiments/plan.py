@@ -1,41 +1,48 @@
-"""What a run will be: the corpus, its folds, the encoder and every setting, decided from files alone."""
+"""What a run will be: its corpora, partitions, encoder and every setting, decided from files alone."""
 
 import dataclasses
-import hashlib
 import json
-import math
-import os
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from emobox_hf import __version__
-from emobox_hf.corpora.folds import ALL, Partition, check_config, list_folds, list_si_folds, partition
-from emobox_hf.corpora.manifest import Manifest, build_manifest
+from emobox_hf.corpora.folds import ALL, Partition, check_config, list_folds, list_si_folds
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
-from emobox_hf.encoders.fetch import fetched_encoder
-from emobox_hf.encoders.identity import EncoderIdentity, identify
 from emobox_hf.errors import InputError
+from emobox_hf.experiments.cross_corpus import draw_cross_corpus
+from emobox_hf.experiments.encoding import Encoding, choose_encoding
+from emobox_hf.experiments.random_folds import draw_random_fold, list_random_folds
 from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.experiments.source import Source, open_source
 from emobox_hf.probes.settings import ProbeSettings
 from emobox_hf.results import is_finished, run_folder
-
-N_READERS = 8  # files read at once: they are many and small, and disks and networks answer several as fast as one
-SAMPLE_BYTES = 65_536
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run, decided: what is read, how it is encoded and probed, and where the results go."""
+    """A run, decided: what is read, how it is encoded and probed, and where the results go.
+
+    Attributes:
+        request: What was asked for.
+        sources: The corpora.
+        partitions: What is trained, validated and tested on; the utterances may be of different sources.
+        classes: The labels that probes are trained on.
+        scored: Those of them that test utterances have and predictions are chosen from.
+        encoding: How sound becomes features.
+        probe: How probes are trained.
+        settings: All that shapes the scores, for the record.
+    """
 
     request: ProbeRequest
-    manifest: Manifest
+    sources: tuple[Source, ...]
     partitions: tuple[Partition, ...]
-    identity: EncoderIdentity
+    classes: tuple[str, ...]
+    scored: tuple[str, ...]
+    encoding: Encoding
     probe: ProbeSettings
     settings: dict[str, Any]
 
@@ -49,62 +56,74 @@ class Plan:
         """Whether the run is done and is not to be done again."""
         return is_finished(self.folder) and not self.request.overwrite
 
-    @property
-    def utterances(self) -> list[Utterance]:
-        """Every utterance of any split of the folds, in key order."""
+    def utterances(self, source: Source) -> list[Utterance]:
+        """The utterances of a source that are in any split, in key order."""
         used = {u.key for part in self.partitions for split in part.splits.values() for u in split}
-        return [u for u in self.manifest.utterances if u.key in used]
+        return [u for u in source.manifest.utterances if u.key in used]
 
 
 def plan_run(request: ProbeRequest) -> Plan:
-    """Find the corpus, its folds and the encoder, check every option, and name the run; loads no model.
+    """Find the corpora, their folds and the encoder, check every option, and name the run; loads no model.
 
     Raises:
         InputError: Anything the user asked for does not exist or does not fit.
     """
+    plan = _plan_cross_corpus(request) if request.train else _plan_intra_corpus(request)
+    for folder in (plan.folder.parent, request.features):
+        _check_writable(folder)
+    return plan
+
+
+def _plan_intra_corpus(request: ProbeRequest) -> Plan:
     spec = load_spec(request.corpus)
     folds = _choose_folds(spec, request.folds)
-    probe = ProbeSettings(
+    probe, encoding = _choose_probe(request), choose_encoding(request)
+    source = open_source(spec, request.data_dir, request.folds_dir, allow_missing=request.on_error == "skip")
+    settings = {
+        "experiment": "intra-corpus",
+        "package": __version__,
+        "corpus": {**source.settings, "folds": list(folds)},
+        **encoding.settings,
+        "probe": _used_settings(probe),
+    }
+    partitions = tuple(_partition(source, fold) for fold in folds)
+    return Plan(request, (source,), partitions, spec.emotions, spec.emotions, encoding, probe, settings)
+
+
+def _plan_cross_corpus(request: ProbeRequest) -> Plan:
+    probe, encoding = _choose_probe(request), choose_encoding(request)
+    pair = draw_cross_corpus(request)
+    settings = {
+        "experiment": "cross-corpus",
+        "package": __version__,
+        "corpus": {"name": pair.partition.config, "test_set": request.test_set, "labels": request.labels},
+        "sources": [source.settings for source in pair.sources],
+        "classes": {"trained": list(pair.classes), "scored": list(pair.scored)},
+        **encoding.settings,
+        "probe": _used_settings(probe),
+    }
+    return Plan(request, pair.sources, (pair.partition,), pair.classes, pair.scored, encoding, probe, settings)
+
+
+def _choose_probe(request: ProbeRequest) -> ProbeSettings:
+    """The probe that a request asks for; a short training warms up for less than its length."""
+    return ProbeSettings(
         head=request.head,
         seeds=request.seeds,
         epochs=request.epochs,
         warmup_epochs=min(ProbeSettings().warmup_epochs, request.epochs - 1),
+        precision=request.probe_precision,
     )
-    identity = identify(str(fetched_encoder(request.encoder) or request.encoder), revision=request.revision)
-    manifest = build_manifest(
-        spec, request.data_dir, folds_dir=request.folds_dir, allow_missing=request.on_error == "skip"
-    )
-    partitions = tuple(partition(manifest, fold, folds_dir=request.folds_dir) for fold in folds)
-    settings = {
-        "experiment": "intra-corpus",
-        "package": __version__,
-        "corpus": {
-            "name": spec.name,
-            "version": spec.version,
-            "spec_sha256": spec.digest,
-            "audio_sha256": _digest_audio(manifest),
-            "folds": list(folds),
-            "missing": sorted(manifest.missing) or manifest.n_absent,
-            "on_error": request.on_error,
-        },
-        "encoder": {
-            "name": _name_encoder(identity),
-            "identity": identity.key,
-            "layer": request.layer,
-            "context": request.context,
-            "mixed_precision": request.mixed_precision,
-        },
-        "audio": {
-            "resampler": request.resampler,
-            "max_duration_s": request.max_duration_s if math.isfinite(request.max_duration_s) else None,
-        },
-        "features": {"storage_dtype": request.storage_dtype, "output_norm": request.output_norm},
-        "probe": _used_settings(probe),
+
+
+def _used_settings(probe: ProbeSettings) -> dict[str, Any]:
+    """The probe's settings as plain JSON; those that its head does not use are left out, so they name no other run."""
+    table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(probe)))
+    unused = {
+        "emobox": ("regularisation", "standardize", "refit", "max_iterations"),
+        "linear": ("seeds", "hidden_dim", "epochs", "warmup_epochs", "batch_size", "learning_rates", "precision"),
     }
-    plan = Plan(request, manifest, partitions, identity, probe, settings)
-    for folder in (plan.folder.parent, request.features):
-        _check_writable(folder)
-    return plan
+    return {name: value for name, value in table.items() if name not in unused[probe.head]}
 
 
 def _check_writable(folder: Path) -> None:
@@ -118,56 +137,21 @@ def _check_writable(folder: Path) -> None:
 
 
 def _choose_folds(spec: CorpusSpec, asked: Sequence[str]) -> tuple[str, ...]:
-    """The folds asked for, each once; the published ones by default, and `si` for all speaker-independent ones."""
-    names = [name for word in asked for name in (list_si_folds(spec) if word == "si" else [word])]
+    """The folds asked for, each once; the published ones by default, `si` and `random` for all of their kind."""
+    kinds = {"si": list_si_folds(spec), "random": list_random_folds(spec)}
+    names = [name for word in asked for name in kinds.get(word, [word])]
     if asked and not names:
         raise InputError(
             f"{spec.name} has no speaker-independent folds: it has {spec.expected.speakers} known speakers"
         )
     for name in names:
-        check_config(spec, name)
+        if name not in kinds["random"]:
+            check_config(spec, name)
     if ALL in names:
         raise InputError(f"{ALL!r} has no test part; name folds, such as fold1")
     return tuple(dict.fromkeys(names or list_folds(spec)))
 
 
-def _used_settings(probe: ProbeSettings) -> dict[str, Any]:
-    """The probe's settings as plain JSON; those that its head does not use are left out, so they name no other run."""
-    table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(probe)))
-    unused = {
-        "emobox": ("regularisation", "standardize", "refit", "max_iterations"),
-        "linear": ("seeds", "hidden_dim", "epochs", "warmup_epochs", "batch_size", "learning_rates"),
-    }
-    return {name: value for name, value in table.items() if name not in unused[probe.head]}
-
-
-def _digest_audio(manifest: Manifest) -> str:
-    """Digest of what is heard: keys, contents, segment bounds and the channel rule, but not where the files lie."""
-    paths = sorted({u.path for u in manifest.utterances})
-    with ThreadPoolExecutor(N_READERS) as readers:
-        contents = dict(zip(paths, readers.map(lambda path: _sample_file(manifest.root / path), paths), strict=True))
-    digest = hashlib.sha256(json.dumps(manifest.spec.audio.channels, sort_keys=True).encode())
-    for u in manifest.utterances:
-        digest.update(f"{u.key} {contents[u.path]} {u.start_s} {u.end_s}\n".encode())
-    return digest.hexdigest()
-
-
-def _sample_file(path: Path) -> str:
-    """Digest of a file's size and of its bytes, all of a short one, start, middle and end of a long one.
-
-    A corpus that is filtered, re-encoded or swapped changes everywhere; to read 100 GB before each run would be
-    too much.
-    """
-    with open(path, "rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        digest = hashlib.sha256(str(size).encode())
-        starts = [0] if size <= 3 * SAMPLE_BYTES else [0, (size - SAMPLE_BYTES) // 2, size - SAMPLE_BYTES]
-        for start in starts:
-            file.seek(start)
-            digest.update(file.read(3 * SAMPLE_BYTES if len(starts) == 1 else SAMPLE_BYTES))
-    return digest.hexdigest()
-
-
-def _name_encoder(identity: EncoderIdentity) -> str:
-    """What tables call an encoder: its Hub id, or the name of its folder."""
-    return identity.name if identity.revision else Path(identity.name).expanduser().resolve().name
+def _partition(source: Source, fold: str) -> Partition:
+    is_random = fold in list_random_folds(source.spec)
+    return draw_random_fold(source.manifest, fold) if is_random else source.partition(fold)

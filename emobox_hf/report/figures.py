@@ -1,11 +1,14 @@
 """Figures from records; matplotlib is the extra `report`."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file
+from emobox_hf.report.table import Table
 from emobox_hf.results import read_record
 
 
@@ -17,15 +20,11 @@ def draw_confusion(folder: Path) -> Path:
     Raises:
         InputError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise InputError("figures need matplotlib: pip install 'emobox-hf[report]'") from error
     record = read_record(folder)
     counts = np.sum([fold.scores["confusion_matrix"] for fold in record.folds], axis=0)  # (classes, classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = 2 + 0.7 * len(counts)
-    figure = Figure(figsize=(size + 1, size), layout="constrained")
+    figure = _new_figure(size + 1, size)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
@@ -42,7 +41,74 @@ def draw_confusion(folder: Path) -> Path:
         fontsize=10,
     )
     figure.colorbar(image, ax=axes, label="share of the reference", shrink=0.8)
-    path = folder / "confusion.png"
+    return _save(figure, folder / "confusion.png")
+
+
+def draw_layers(tables: Sequence[Table], path: Path) -> Path:
+    """UA by layer, a line a run."""
+    (table,) = tables
+    layers = [row for row in table.rows if str(row[0]).isdigit()]
+    figure = _new_figure(7, 4)
+    axes = figure.add_subplot()
+    for column, name in enumerate(table.columns[1:], start=1):
+        points = [(int(str(row[0])), row[column]) for row in layers if row[column] is not None]
+        axes.plot(*zip(*points, strict=True), marker="o", label=name)
+    axes.set_xlabel("layer (0: input of the first block)")
+    axes.set_ylabel("UA, %")
+    axes.legend()
+    return _save(figure, path)
+
+
+def draw_cross(tables: Sequence[Table], path: Path) -> Path:
+    """A heat map for each table: who trains in the rows, who tests in the columns."""
+    figure = _new_figure(5.5 * len(tables), 5)
+    for number, table in enumerate(tables, start=1):
+        values = np.array([[np.nan if cell is None else float(cell) for cell in row[1:]] for row in table.rows])
+        axes = figure.add_subplot(1, len(tables), number)
+        image = axes.imshow(values, cmap="viridis")
+        for (row, column), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                shade = "black" if image.norm(value) > 0.6 else "white"
+                axes.text(column, row, f"{value:.1f}", ha="center", va="center", color=shade)
+        axes.set_xticks(range(values.shape[1]), table.columns[1:], rotation=45, ha="right")
+        axes.set_yticks(range(values.shape[0]), [str(row[0]) for row in table.rows])
+        axes.set_xlabel("tested on")
+        axes.set_ylabel("trained on")
+        axes.set_title(table.title.partition(",")[0], fontsize=10)
+    return _save(figure, path)
+
+
+def draw_noise(tables: Sequence[Table], path: Path) -> Path:
+    """Scores with the most doubtful utterances left out, a line a run; dashed with as many left out at random."""
+    figure = _new_figure(7, 4)
+    axes = figure.add_subplot()
+    for table in (table for table in tables if table.columns[0] == "% removed"):
+        shares, _, ua, _, chance = zip(*table.rows, strict=True)
+        (line,) = axes.plot(shares, ua, marker="o", label=table.title.partition(" without")[0])
+        axes.plot(shares, chance, linestyle="--", color=line.get_color())
+    axes.set_xlabel("most doubtful left out, %")
+    axes.set_ylabel("UA, %")
+    axes.legend()
+    return _save(figure, path)
+
+
+DRAWINGS: Mapping[str, Callable[[Sequence[Table], Path], Path]] = {
+    "layers": draw_layers,
+    "cross": draw_cross,
+    "noise": draw_noise,
+}
+"""Kinds of report that can be drawn."""
+
+
+def _new_figure(width_in: float, height_in: float) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("figures need matplotlib: pip install 'emobox-hf[report]'") from error
+    return Figure(figsize=(width_in, height_in), layout="constrained")
+
+
+def _save(figure: Any, path: Path) -> Path:
     with whole_file(path) as part:
         figure.savefig(part, dpi=150, format="png")
     return path

@@ -1,12 +1,12 @@
 """Tables of scores for people, computed from records."""
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 
 from emobox_hf.encoders.known import KNOWN_ENCODERS
 from emobox_hf.report.reference import paper_scores
+from emobox_hf.report.table import align
 from emobox_hf.results import RunRecord
 
 COLUMNS = {"ua": "UA", "wa": "WA", "macro_f1": "macro F1"}
@@ -26,26 +26,26 @@ def run_table(record: RunRecord) -> str:
     deviations = [value for score in COLUMNS if (value := summary[score]["std"]) is not None]
     if deviations:  # a single fold has none
         rows.append(["spread", "", *map(_percent, deviations), "standard deviation over folds"])
-    return "\n".join([_headline(record), "", align(rows), "", *_notes(record), *_paper_lines(record)])
+    layers = ["", layer_table(record)] if record.layers else []
+    return "\n".join([_headline(record), "", align(rows), *layers, "", *_notes(record), *_paper_lines(record)])
 
 
-def align(rows: Sequence[Sequence[str]]) -> str:
-    """Rows as lines with aligned columns; numbers to the right, the first and last column to the left."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    last = len(widths) - 1
-    return "\n".join(
-        "  ".join(
-            c.ljust(w) if i in (0, last) else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+def layer_table(record: RunRecord) -> str:
+    """Scores in percent of each layer's probe, a line a layer, means over folds; where validation chose it."""
+    rows = [["layer", *COLUMNS.values(), "UA on validation", "chosen in"]]
+    for layer in dict.fromkeys(line.layer for line in record.layers):
+        lines = [line for line in record.layers if line.layer == layer]
+        means = [_percent(float(np.mean([line.scores[score] for line in lines]))) for score in COLUMNS]
+        validation = _percent(float(np.mean([line.validation_ua for line in lines])))
+        rows.append([str(layer), *means, validation, ", ".join(line.fold for line in lines if line.is_chosen)])
+    return align(rows)
 
 
 def _headline(record: RunRecord) -> str:
     settings = record.settings
     encoder, probe = settings["encoder"], settings["probe"]
     seeds = f", seeds {' '.join(map(str, probe['seeds']))}" if "seeds" in probe else ""
-    layer = "last layer" if encoder["layer"] == "last" else f"layer {encoder['layer']}"
+    layer = {"last": "last layer", "all": "best layer by validation"}.get(encoder["layer"], f"layer {encoder['layer']}")
     context = "" if encoder["context"] == "full" else f", context {encoder['context']}"
     precision = "" if encoder["mixed_precision"] == "no" else f", {encoder['mixed_precision']}"
     norm = ", output norm" if settings["features"]["output_norm"] else ""

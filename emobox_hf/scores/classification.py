@@ -134,6 +134,13 @@ def per_class_support(confusion: Counts) -> Counts:
     return support
 
 
+def kappa(confusion: Counts) -> Floats:
+    """Cohen's kappa (...): agreement beyond what the two sides' class frequencies give by chance; NaN if that is 1."""
+    total = confusion.sum(axis=(-2, -1))
+    expected = (confusion.sum(axis=-1) * confusion.sum(axis=-2)).sum(axis=-1) / total**2
+    return _ratio(wa(confusion) - expected, np.asarray(1 - expected), empty=np.nan)
+
+
 SCORES: Mapping[str, Callable[[Counts], Floats]] = {
     "ua": ua,
     "wa": wa,

@@ -13,6 +13,7 @@ from emobox_hf.scores import (
     SCORES,
     compute_scores,
     confusion_matrix,
+    kappa,
     per_class_f1,
     per_class_precision,
     per_class_support,
@@ -123,3 +124,12 @@ def test_scores_are_json_and_compare():
 def test_bad_input_is_refused(references, predictions, n_classes, message):
     with pytest.raises(InputError, match=message):
         compute_scores(references, predictions, n_classes)
+
+
+def test_kappa_is_scikit_learn_s_and_undefined_where_chance_is_certain():
+    random = np.random.default_rng(0)
+    references, predictions = random.integers(0, 4, 200), random.integers(0, 4, 200)
+    predictions[:120] = references[:120]
+    ours = float(kappa(confusion_matrix(references, predictions, 5)))
+    assert ours == pytest.approx(metrics.cohen_kappa_score(references, predictions))
+    assert np.isnan(kappa(confusion_matrix([1, 1], [1, 1], 3)))

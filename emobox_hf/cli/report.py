@@ -1,0 +1,119 @@
+"""`emobox report`: tables and figures from finished runs."""
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emobox_hf.report.collect import Run
+    from emobox_hf.report.table import Table
+
+SCORES = ("ua", "wa", "macro_f1")
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add this group's verbs to `emobox`."""
+    verb = verbs.add_parser("report", help="tables and figures from finished runs")
+    verb.add_argument(
+        "kind", choices=tuple(KINDS), help="; ".join(f"{name}: {text}" for name, (text, _) in KINDS.items())
+    )
+    verb.add_argument("runs", type=Path, nargs="?", default=Path("runs"), help="the folder they are under (runs)")
+    verb.add_argument("--score", choices=SCORES, default="ua", help="of the benchmark table")
+    verb.add_argument(
+        "--with-contaminated", action="store_true", help="average over corpora that an encoder was trained on, too"
+    )
+    verb.add_argument("--figure", type=Path, help="draw it to this PNG file (layers, cross, noise)")
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print JSON")
+    form.add_argument("--markdown", action="store_true", help="print Markdown")
+    verb.set_defaults(run=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from emobox_hf.errors import InputError
+    from emobox_hf.report.collect import find_runs
+
+    tables = KINDS[arguments.kind][1](find_runs(arguments.runs), arguments)
+    if arguments.json:
+        print(json.dumps([table.to_dict() for table in tables], indent=1, ensure_ascii=False))
+    elif arguments.markdown:
+        print("\n".join(table.to_markdown() for table in tables), end="")
+    else:
+        print("\n\n".join(table.to_text() for table in tables))
+    if arguments.figure:
+        from emobox_hf.report.figures import DRAWINGS
+
+        if arguments.kind not in DRAWINGS:
+            raise InputError(f"figures are drawn of {', '.join(DRAWINGS)}, not of {arguments.kind}")
+        DRAWINGS[arguments.kind](tables, arguments.figure)
+    return 0
+
+
+def print_report(kind: str, folders: Sequence[Path]) -> None:
+    """Print the tables of one kind, from the runs in these folders.
+
+    Raises:
+        InputError: There is no such kind, or the runs are not for it.
+    """
+    from emobox_hf.errors import InputError, suggest
+    from emobox_hf.report.collect import find_runs
+
+    if kind not in KINDS:
+        raise InputError(f"no report of kind {kind!r}{suggest(kind, KINDS)}")
+    runs = [run for folder in folders for run in find_runs(folder)]
+    defaults = argparse.Namespace(score="ua", with_contaminated=False)
+    print("\n\n".join(table.to_text() for table in KINDS[kind][1](runs, defaults)))
+
+
+def _benchmark(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
+    from emobox_hf.report.benchmark import benchmark_table
+
+    return [benchmark_table(runs, score=arguments.score, with_contaminated=arguments.with_contaminated)]
+
+
+def _cross(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
+    from emobox_hf.encoders.known import find_known
+    from emobox_hf.report.cross import cross_tables, paper_tables
+
+    known = (find_known(run.encoder) for run in runs)
+    ids = dict.fromkeys(encoder.id for encoder in known if encoder is not None)
+    return [*cross_tables(runs), *(table for name in ids for table in paper_tables(name))]
+
+
+def _layers(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
+    from emobox_hf.report.layers import layers_table
+
+    return [layers_table(runs)]
+
+
+def _partition(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
+    from emobox_hf.report.partition import partition_table
+
+    return [partition_table(runs)]
+
+
+def _noise(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
+    from emobox_hf.report.noise import agreement_table, doubt_table, noise_curve
+
+    chosen = [run for run in runs if run.kind_of_folds == "random"]
+    details = (table for run in chosen for table in (noise_curve(run), doubt_table(run)))
+    return [agreement_table(chosen), *details]
+
+
+def _languages(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
+    from emobox_hf.report.languages import languages_table
+
+    return [languages_table(runs, score=arguments.score, with_contaminated=arguments.with_contaminated)]
+
+
+Make = Callable[["list[Run]", argparse.Namespace], "list[Table]"]
+KINDS: dict[str, tuple[str, Make]] = {
+    "benchmark": ("corpora by encoders", _benchmark),
+    "cross": ("who trains by who tests", _cross),
+    "layers": ("UA by layer", _layers),
+    "partition": ("one encoder under several kinds of folds", _partition),
+    "noise": ("labels that the probes doubt, from runs on random folds", _noise),
+    "languages": ("languages that an encoder has heard, and others", _languages),
+}

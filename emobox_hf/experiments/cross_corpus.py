@@ -1,0 +1,104 @@
+"""Cross-corpus: train on some corpora, test on another, over the labels that they share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emobox_hf.corpora.folds import CROSS_CORPUS, Partition, choose_validation, list_configs
+from emobox_hf.corpora.labels import EMOTIONS
+from emobox_hf.corpora.spec import CorpusSpec, load_spec
+from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.errors import InputError
+from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.experiments.source import Source, open_source
+
+MANY = 3  # corpora named in the name of a run; more are counted
+
+
+@dataclass(frozen=True)
+class CrossCorpus:
+    """A partition over several corpora.
+
+    Attributes:
+        sources: The corpora trained on, then the one tested on.
+        partition: Train and validation of the former, test of the latter.
+        classes: The labels trained on.
+        scored: The labels scored, those that both sides have.
+    """
+
+    sources: tuple[Source, ...]
+    partition: Partition
+    classes: tuple[str, ...]
+    scored: tuple[str, ...]
+
+
+def draw_cross_corpus(request: ProbeRequest) -> CrossCorpus:
+    """The partition that `--train`, `--test`, `--test-set` and `--labels` ask for.
+
+    The test part is the corpus's balanced set of four emotions (EmoBox's own where it drew one), or all its utterances
+    of the shared labels. The labels scored are those that the test part and the training corpora have. Training takes
+    the utterances of these labels (`shared`), or of all labels (`all`; predictions are then chosen from the shared
+    ones). Every training corpus gives a fifth of each emotion to validation, as inside a corpus.
+
+    Raises:
+        InputError: A corpus is named on both sides or twice, has no balanced set, or fewer than two labels are shared.
+    """
+    specs = [load_spec(name) for name in (*request.train, request.test)]
+    names = [spec.name for spec in specs]
+    if len(set(names)) < len(names):
+        raise InputError(
+            f"train on {', '.join(names[:-1])}, test on {names[-1]}: each corpus once, for a probe must not be tested "
+            "on a corpus that it was trained on"
+        )
+    wanted = _shared_labels(specs[:-1], specs[-1], request.test_set)
+    sources = tuple(_open(spec, request) for spec in specs)
+    training = [source.manifest.utterances for source in sources[:-1]]
+    test = _test_part(sources[-1], request.test_set)
+    found = {u.emotion for u in test}
+    scored = tuple(name for name in wanted if name in found)
+    classes = scored if request.labels == "shared" else _in_order({u.emotion for part in training for u in part})
+    splits: dict[str, tuple[Utterance, ...]] = {"train": (), "validation": (), "test": ()}
+    for utterances in training:
+        used = [u for u in utterances if u.emotion in classes]
+        held_out = choose_validation(used)
+        splits["train"] += tuple(u for u in used if u.key not in held_out)
+        splits["validation"] += tuple(u for u in used if u.key in held_out)
+    splits["test"] = tuple(u for u in test if u.emotion in scored)
+    drawn = f"train: {', '.join(names[:-1])}, labels {', '.join(classes)}; test: {names[-1]}, {request.test_set}"
+    partition = Partition(name_pair(names[:-1], names[-1]), splits, drawn, "a fifth of each training corpus")
+    return CrossCorpus(sources, partition, classes, scored)
+
+
+def name_pair(train: Sequence[str], test: str) -> str:
+    """`iemocap-to-ravdess`; more than three training corpora are counted."""
+    return f"{'+'.join(train) if len(train) <= MANY else f'{len(train)}-corpora'}-to-{test}"
+
+
+def _shared_labels(train: Sequence[CorpusSpec], test: CorpusSpec, test_set: str) -> tuple[str, ...]:
+    if test_set == "balanced" and CROSS_CORPUS not in list_configs(test):
+        raise InputError(
+            f"{test.name} has no balanced set, for it lacks one of the four shared emotions: its labels are "
+            f"{', '.join(test.emotions)}; test on all its utterances with --test-set all"
+        )
+    shared = _in_order({name for spec in train for name in spec.emotions} & set(test.emotions))
+    if len(shared) < 2:
+        sides = "; ".join(f"{spec.name}: {', '.join(spec.emotions)}" for spec in (*train, test))
+        raise InputError(f"two labels or more have to be shared by train and test, found {list(shared)} ({sides})")
+    return shared
+
+
+def _open(spec: CorpusSpec, request: ProbeRequest) -> Source:
+    """A corpus in the folder that holds several; elsewhere it is found as always."""
+    folder = request.data_dir / spec.name if request.data_dir is not None else None
+    return open_source(spec, folder, request.folds_dir, allow_missing=request.on_error == "skip")
+
+
+def _test_part(source: Source, test_set: str) -> tuple[Utterance, ...]:
+    if test_set == "balanced":
+        return source.partition(CROSS_CORPUS).splits["test"]
+    return source.manifest.utterances
+
+
+def _in_order(emotions: set[str]) -> tuple[str, ...]:
+    """Labels in the order of the vocabulary, then the corpora's own."""
+    known = [name for name in EMOTIONS if name in emotions]
+    return (*known, *sorted(emotions.difference(known)))

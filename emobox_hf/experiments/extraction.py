@@ -1,0 +1,196 @@
+"""Features of a corpus: the store is filled where it lacks something, and read as the probes need it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from emobox_hf.audio import read_waveform
+from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.encoders.encoder import Encoder, load_encoder
+from emobox_hf.errors import InputError, first_five
+from emobox_hf.experiments.encoding import ALL_LAYERS, LAST, Encoding
+from emobox_hf.experiments.launch import Place, place_of
+from emobox_hf.experiments.source import Source, read_durations
+from emobox_hf.features import (
+    Clip,
+    FeatureStore,
+    RaggedFrames,
+    extract,
+    normalize_pooled,
+    normalize_utterances,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from accelerate import Accelerator
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What one process did for a store, or what every process together did.
+
+    Attributes:
+        left_out: Key and reason of each utterance without features.
+        audio_s: Seconds of audio encoded now.
+        wall_s: Seconds it took.
+    """
+
+    left_out: dict[str, str]
+    audio_s: float
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class Features:
+    """The stored features of the utterances of a corpus.
+
+    Attributes:
+        source: The corpus.
+        encoding: How they were made.
+        store: Where they are.
+        keys: The utterances that have some, in key order.
+        filled: What was done to get them, by all processes.
+    """
+
+    source: Source
+    encoding: Encoding
+    store: FeatureStore
+    keys: list[str]
+    filled: Filled
+
+    def read_frames(self) -> RaggedFrames:
+        """Frames of the chosen layer, `keys[i]` to utterance i."""
+        frames = self.store.read(self.keys)
+        return normalize_utterances(frames) if self.encoding.output_norm else frames
+
+    def read_vectors(self) -> tuple["torch.Tensor", tuple[int, ...]]:
+        """Mean over the frames of each utterance in each layer asked for, float32 (n, layers, dim); their numbers.
+
+        Raises:
+            InputError: The encoder has no such layer.
+        """
+        pooled = self.store.read_pooled(self.keys)  # (n, layers, 2, dim)
+        means = normalize_pooled(pooled) if self.encoding.output_norm else pooled[:, :, 0]
+        n_layers, layer = means.shape[1], self.encoding.layer
+        if layer == ALL_LAYERS:
+            return means, tuple(range(n_layers))
+        number = n_layers - 1 if layer == LAST else int(layer)
+        if not 0 <= number < n_layers:
+            raise InputError(
+                f"{self.encoding.name} has no layer {layer}: give 'last', 'all', or 0 to {n_layers - 1}, where 0 is "
+                f"the input of the first block and {n_layers - 1} the same as 'last'"
+            )
+        return means[:, number : number + 1], (number,)
+
+
+def extract_features(
+    source: Source, utterances: Sequence[Utterance], encoding: Encoding, accelerator: "Accelerator"
+) -> Features:
+    """Encode what the store lacks, shared over all processes of the group; each gives back the same.
+
+    Raises:
+        InputError: On every process, if any of them met a clip that cannot be encoded and `on_error` is `stop`.
+    """
+    from accelerate.utils import gather_object
+
+    filled: Filled | None = None
+    failure = None
+    try:
+        filled = fill_store(source, utterances, encoding, place_of(accelerator))
+    except InputError as error:
+        failure = str(error)
+    # The first word between the processes: while they extract, none waits for another.
+    outcomes = gather_object([(failure, filled)])
+    if failures := [failure for failure, _ in outcomes if failure]:
+        raise InputError(failures[0])
+    left_out: dict[str, str] = {}
+    for _, one in outcomes:
+        left_out |= one.left_out
+    keys = [u.key for u in utterances if u.key not in left_out]
+    if not keys:
+        raise InputError(f"all {len(left_out)} utterances of {source.spec.name} were left out: {_reasons(left_out)}")
+    together = Filled(
+        dict(sorted(left_out.items())),
+        sum(one.audio_s for _, one in outcomes),
+        max(one.wall_s for _, one in outcomes),
+    )
+    store = FeatureStore.open(encoding.features, encoding.feature_key(source))
+    return Features(source, encoding, store, keys, together)
+
+
+def fill_store(source: Source, utterances: Sequence[Utterance], encoding: Encoding, place: Place) -> Filled:
+    """Encode this process's share of what the store lacks; no word is exchanged with other processes.
+
+    Raises:
+        InputError: A clip cannot be read or encoded and `on_error` is `stop`, or the encoder cannot be loaded.
+    """
+    started = time.perf_counter()
+    store = FeatureStore.open(encoding.features, encoding.feature_key(source))
+    clips, left_out = _list_clips(source, utterances, encoding)
+    stored = store.keys()
+    if all(clip.key in stored for clip in clips):
+        return Filled(left_out, 0.0, time.perf_counter() - started)
+    encoder = _load(encoding, place)
+    report = extract(
+        clips,
+        encoder,
+        store,
+        batch_s=encoding.batch_s or encoder.batch_s,
+        n_workers=encoding.workers,
+        on_error=encoding.on_error,
+        rank=place.rank,
+        world_size=place.world_size,
+        progress=True,
+    )
+    left_out |= {clip.key: clip.reason for clip in report.left_out}
+    return Filled(left_out, report.audio_s, time.perf_counter() - started)
+
+
+def _load(encoding: Encoding, place: Place) -> Encoder:
+    layer = encoding.stored_layer
+    return load_encoder(
+        encoding.identity,
+        device=place.device,
+        layer="last" if layer == LAST else int(layer),
+        context=encoding.context,
+        precision=encoding.precision,
+    )
+
+
+def _list_clips(
+    source: Source, utterances: Sequence[Utterance], encoding: Encoding
+) -> tuple[list[Clip], dict[str, str]]:
+    """The clips to encode, and key and reason of those left out for their length or, under `skip`, for a broken file.
+
+    Raises:
+        InputError: A file's header cannot be read and `on_error` is `stop`.
+    """
+    manifest, longest_s = source.manifest, encoding.max_duration_s
+    clips, left_out = [], dict.fromkeys(manifest.missing, "missing from the corpus folder")
+    for utterance, duration_s in zip(utterances, read_durations(manifest, utterances), strict=True):
+        if isinstance(duration_s, InputError):
+            if encoding.on_error == "stop":
+                raise InputError(
+                    f"utterance {utterance.key}: {duration_s}. Mend or replace the file, or leave such clips out with "
+                    "--on-error skip, which names them in the record"
+                ) from duration_s
+            left_out[utterance.key] = str(duration_s)
+        elif duration_s > longest_s:
+            left_out[utterance.key] = f"{duration_s:.1f} s long, over {longest_s:g} s"
+        else:
+            read = partial(
+                read_waveform,
+                manifest.root / utterance.path,
+                channels=source.spec.channels,
+                start_s=utterance.start_s,
+                end_s=utterance.end_s,
+                resampler=encoding.resampler,
+            )
+            clips.append(Clip(utterance.key, duration_s, read))
+    return clips, left_out
+
+
+def _reasons(left_out: dict[str, str]) -> str:
+    return first_five(f"{key}: {reason}" for key, reason in left_out.items())

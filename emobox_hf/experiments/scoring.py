@@ -1,0 +1,101 @@
+"""Probes to what a record holds of them."""
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobox_hf.corpora.audit import audit_partition, summarize_audit
+from emobox_hf.corpora.folds import Partition
+from emobox_hf.experiments.plan import Plan
+from emobox_hf.experiments.probing import Probed
+from emobox_hf.probes.jobs import ProbeResult
+from emobox_hf.results import FoldRecord, LayerRecord
+from emobox_hf.scores import SCORES, Scores, compute_scores, mean_over_folds
+
+
+def keep_scored(plan: Plan, result: ProbeResult) -> NDArray[np.float32]:
+    """Test probabilities of the labels that are scored, float32 (n_test, labels), each row adding up to 1."""
+    columns = [plan.classes.index(name) for name in plan.scored]
+    kept = result.test_probabilities[:, columns]
+    if len(columns) == len(plan.classes):
+        return kept
+    return np.asarray(kept / np.maximum(kept.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny), dtype=np.float32)
+
+
+def record_fold(
+    plan: Plan,
+    part: Partition,
+    result: ProbeResult,
+    references: NDArray[np.int64],
+    *,
+    left_out: Collection[str],
+) -> FoldRecord:
+    """What a record says of one fold and seed; `references` are the labels of the test part without `left_out`."""
+    scores = _score(plan, result, references)
+    sizes = {name: sum(u.key not in left_out for u in split) for name, split in part.splits.items()}
+    return FoldRecord(
+        fold=result.fold,
+        source=part.source,
+        validation=part.validation,
+        audit=_audit(plan, part),
+        seed=result.seed,
+        n_train=sizes["train"],
+        n_validation=sizes["validation"],
+        n_test=sizes["test"],
+        digests=part.digests,
+        chosen=dict(result.chosen),
+        validation_ua=result.validation_ua,
+        candidates=[dataclasses.asdict(candidate) for candidate in result.candidates],
+        untrained_classes=[plan.classes[index] for index in result.untrained_classes],
+        scores={
+            **{name: getattr(scores, name) for name in SCORES},
+            "recall": dict(zip(plan.scored, scores.recall, strict=True)),
+            "confusion_matrix": [list(row) for row in scores.confusion_matrix],
+            "absent": [plan.scored[index] for index in scores.absent_classes],
+        },
+        seconds=result.seconds,
+    )
+
+
+def record_layers(plan: Plan, probed: Probed, references: NDArray[np.int64]) -> list[LayerRecord]:
+    """A line for each layer that was probed; none where one layer was asked for."""
+    records = []
+    for layer, result in probed.layers.items():
+        scores = _score(plan, result, references)
+        records.append(
+            LayerRecord(
+                fold=result.fold,
+                layer=layer,
+                is_chosen=result is probed.result,
+                validation_ua=result.validation_ua,
+                scores={name: getattr(scores, name) for name in SCORES},
+                weights=None if result.layer_weights is None else list(result.layer_weights),
+            )
+        )
+    return records
+
+
+def _score(plan: Plan, result: ProbeResult, references: NDArray[np.int64]) -> Scores:
+    return compute_scores(references, keep_scored(plan, result).argmax(axis=1), len(plan.scored))
+
+
+def _audit(plan: Plan, part: Partition) -> dict[str, Any]:
+    """The audit's verdict; corpora that were recorded by themselves share no speaker."""
+    if len(plan.sources) == 1:
+        return summarize_audit(audit_partition(part, plan.sources[0].spec))
+    speakers = {u.speaker for u in part.splits["test"]} - {None}
+    return {"verdict": "independent", "reason": "another corpus", "test_speakers": len(speakers), "shared_speakers": 0}
+
+
+def summarize(folds: Sequence[FoldRecord]) -> dict[str, dict[str, float | None]]:
+    """Mean and sample standard deviation over folds, a fold's seeds averaged first."""
+    names = list(dict.fromkeys(fold.fold for fold in folds))
+    summary = {}
+    for score in SCORES:
+        values = [float(np.mean([f.scores[score] for f in folds if f.fold == name])) for name in names]
+        mean, deviation = mean_over_folds(values)
+        summary[score] = {"mean": mean, "std": deviation}
+    return summary

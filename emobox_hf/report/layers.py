@@ -1,0 +1,39 @@
+"""UA layer by layer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from emobox_hf.errors import InputError
+from emobox_hf.report.collect import Run, name_runs
+from emobox_hf.report.table import Cell, Table
+
+
+def layers_table(runs: Sequence[Run]) -> Table:
+    """UA of the test part by layer, a column a run, means over folds; the layer that validation chose, the last one.
+
+    Raises:
+        InputError: No run probed all layers.
+    """
+    chosen = [run for run in runs if run.record.layers]
+    if not chosen:
+        raise InputError("expected runs of all layers, found none; run `emobox probe --layers all --head linear`")
+    columns = [_column(run) for run in chosen]
+    n_layers = max(layer for column in columns for layer in column if isinstance(layer, int)) + 1
+    names: list[int | str] = [*range(n_layers), "weighted"]
+    rows: list[tuple[Cell, ...]] = [(str(name), *(column.get(name) for column in columns)) for name in names]
+    rows.append(("best by validation", *(100 * (run.record.summary["ua"]["mean"] or 0.0) for run in chosen)))
+    titles = [f"{run.corpus}: {name}" for run, name in zip(chosen, name_runs(chosen), strict=True)]
+    notes = (
+        "UA of the test part in percent, mean over folds. Layer 0 is the input of the first block. In each fold the "
+        "best layer is chosen by validation; weighted is one probe on a learned sum of all layers.",
+    )
+    return Table("UA by layer", ("layer", *titles), tuple(rows), notes)
+
+
+def _column(run: Run) -> dict[int | str, float]:
+    layers = run.record.layers
+    return {
+        layer: 100 * float(np.mean([line.scores["ua"] for line in layers if line.layer == layer]))
+        for layer in dict.fromkeys(line.layer for line in layers)
+    }

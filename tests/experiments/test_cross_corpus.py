@@ -1,0 +1,92 @@
+"""Train on some corpora, test on another."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_corpora import make_corpus
+
+from emobox_hf.errors import InputError
+from emobox_hf.experiments.cross_corpus import draw_cross_corpus, name_pair
+from emobox_hf.experiments.request import ProbeRequest
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Three corpora by name: two with the four shared emotions, one with two of them and one more."""
+    folder = tmp_path_factory.mktemp("corpora")
+    return {
+        "alpha": str(make_corpus(folder, "alpha")),
+        "beta": str(make_corpus(folder, "beta", emotions=("Angry", "Happy", "Neutral", "Sad", "Fear"), n_each=4)),
+        "gamma": str(make_corpus(folder, "gamma", emotions=("Angry", "Fear", "Sad"), n_each=3)),
+        "calm": str(make_corpus(folder, "calm", emotions=("Calm", "Boredom"), n_each=2)),
+    }
+
+
+@pytest.fixture
+def draw(corpora: dict[str, str], tmp_path: Path) -> Any:
+    def make(train: tuple[str, ...], test: str, **options: Any) -> Any:
+        request = ProbeRequest(
+            encoder="any",
+            train=tuple(corpora[name] for name in train),
+            test=corpora[test],
+            data_dir=Path(corpora["alpha"]).parent,
+            **options,
+        )
+        return draw_cross_corpus(request)
+
+    return make
+
+
+def test_a_pair_trains_on_one_corpus_and_tests_on_the_balanced_set_of_the_other(draw: Any) -> None:
+    pair = draw(("alpha",), "beta")
+    splits = pair.partition.splits
+    assert pair.scored == pair.classes == ("Angry", "Happy", "Neutral", "Sad")
+    assert {u.key.partition("-")[0] for u in (*splits["train"], *splits["validation"])} == {"alpha"}
+    assert {u.key.partition("-")[0] for u in splits["test"]} == {"beta"}
+    assert [sum(u.emotion == name for u in splits["test"]) for name in pair.scored] == [16] * 4
+    assert (len(splits["train"]), len(splits["validation"])) == (64, 16)
+    assert pair.partition.config == "alpha-to-beta"
+
+
+def test_all_utterances_of_the_shared_labels_can_be_the_test(draw: Any) -> None:
+    pair = draw(("alpha",), "gamma", test_set="all")
+    assert pair.scored == ("Angry", "Sad")
+    assert len(pair.partition.splits["test"]) == 24
+    assert {u.emotion for u in pair.partition.splits["train"]} == {"Angry", "Sad"}
+
+
+def test_training_on_all_labels_scores_the_shared_ones(draw: Any) -> None:
+    pair = draw(("beta",), "alpha", labels="all")
+    assert pair.classes == ("Angry", "Happy", "Neutral", "Sad", "Fear")
+    assert pair.scored == ("Angry", "Happy", "Neutral", "Sad")
+    assert "Fear" in {u.emotion for u in pair.partition.splits["train"]}
+
+
+def test_several_corpora_train_together(draw: Any) -> None:
+    pair = draw(("alpha", "gamma"), "beta")
+    assert pair.partition.config == "alpha+gamma-to-beta"
+    assert [source.spec.name for source in pair.sources] == ["alpha", "gamma", "beta"]
+    trained = pair.partition.splits["train"] + pair.partition.splits["validation"]
+    assert {(u.key.partition("-")[0], u.emotion) for u in trained} == {
+        *(("alpha", name) for name in pair.scored),
+        ("gamma", "Angry"),
+        ("gamma", "Sad"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        (("alpha", "beta"), "alpha", "each corpus once"),
+        (("alpha",), "gamma", "no balanced set.*--test-set all"),
+        (("calm",), "beta", r"two labels or more.*calm: Calm, Boredom"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(draw: Any, train: tuple[str, ...], test: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        draw(train, test)
+
+
+def test_many_corpora_are_counted_in_a_name() -> None:
+    assert name_pair(["a", "b", "c", "d"], "e") == "4-corpora-to-e"
