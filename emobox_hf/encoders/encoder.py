@@ -8,9 +8,12 @@ from typing import Any, Literal
 import torch
 from safetensors import SafetensorError
 
-from emobox_hf.encoders.backbone import Backbone, Waveform
+from emobox_hf.encoders.backbone import Backbone, Encoded, Waveform
 from emobox_hf.encoders.identity import EncoderIdentity
+from emobox_hf.encoders.linear import Target
+from emobox_hf.encoders.native import MODEL_TYPE, register_native_models
 from emobox_hf.encoders.other import build_other_backbone
+from emobox_hf.encoders.pooling import merge
 from emobox_hf.encoders.quiet import no_progress_bars
 from emobox_hf.encoders.waveform import WAVEFORM_TYPES, build_waveform_backbone
 from emobox_hf.encoders.whisper import build_whisper_backbone
@@ -18,6 +21,7 @@ from emobox_hf.encoders.windows import SAMPLE_RATE_HZ, cut_windows
 from emobox_hf.errors import InputError, first_five, suggest
 
 CONTEXTS = ("full", "clip")
+PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # Used by SpecAugment in training alone, so a checkpoint may lack it.
 _NEVER_USED = "masked_spec_embed"
@@ -27,8 +31,8 @@ _NEVER_USED = "masked_spec_embed"
 class Encoder:
     """A frozen encoder on a device, giving the frames of one layer.
 
-    A clip gives the same frames alone and in any batch (to rounding). Clips over 30 s are cut into windows of 30 s that
-    are encoded as clips of their own and joined.
+    A clip gives the same numbers alone and in any batch (to rounding). Clips over 30 s are cut into windows of 30 s
+    that are encoded as clips of their own and joined.
     """
 
     identity: EncoderIdentity
@@ -70,7 +74,7 @@ class Encoder:
 
     @property
     def batch_s(self) -> float:
-        """Seconds, once padded, that make a good batch on a few cores; a GPU takes more."""
+        """Seconds, once padded, that make a good batch on the encoder's device."""
         return self.backbone.batch_s
 
     def padded_s(self, duration_s: float) -> float:
@@ -80,13 +84,12 @@ class Encoder:
         window_s = self.backbone.window_samples / SAMPLE_RATE_HZ
         return max(1, math.ceil(duration_s / window_s)) * window_s
 
-    def encode(self, waveforms: Sequence[Waveform]) -> list[torch.Tensor]:
-        """Valid frames of each waveform, (time, dim), in the order given, on the encoder's device.
+    def encode(self, waveforms: Sequence[Waveform]) -> list[Encoded]:
+        """Frames of the chosen layer, and mean and deviation of every layer up to it, in the order given.
 
-        All of them run in one forward pass (models of an unknown kind and Whisper with context `clip` run them one by
-        one), so the caller decides on the batch; clips of like length waste the least. The caller also enters autocast,
-        around this call. Frames are in the encoder's dtype, or in what autocast makes of it, and are made under
-        inference mode: clone them before training anything on them directly.
+        All clips run in one forward pass (models of an unknown kind run them one by one), so the caller decides on the
+        batch; clips of like length make the fastest ones. Everything is float32 on the encoder's device, and made under
+        inference mode: clone it before training anything on it directly. Nothing waits for a GPU to finish.
 
         Args:
             waveforms: float32 (samples,) each, 16 kHz.
@@ -98,21 +101,30 @@ class Encoder:
         windows = [waveform[start:end] for waveform, cut in zip(waveforms, cuts, strict=True) for start, end in cut]
         if not windows:
             return []
-        with torch.inference_mode():
+        # A caller's autocast would take precision from what is in float32 for a reason.
+        device_type = self.backbone.device.type
+        with torch.inference_mode(), torch.autocast(device_type, enabled=False):
             parts = iter(self.backbone.run(windows))
-            # The copy lets go of the padded batch, of which the parts are views.
-            return [torch.cat([next(parts) for _ in cut]) for cut in cuts]
+            return [_join([next(parts) for _ in cut]) for cut in cuts]
 
     def _cut(self, n_samples: int) -> list[tuple[int, int]]:
         backbone = self.backbone
         return cut_windows(n_samples, min_samples=backbone.min_samples, window_samples=backbone.window_samples)
 
 
+def _join(windows: list[Encoded]) -> Encoded:
+    """A clip from its windows."""
+    if len(windows) == 1:
+        return windows[0]
+    frames = [window.frames for window in windows]
+    return Encoded(torch.cat(frames), merge([window.pooled for window in windows], list(map(len, frames))))
+
+
 def load_encoder(
     identity: EncoderIdentity,
     *,
     device: str | torch.device = "cpu",
-    dtype: torch.dtype = torch.float32,
+    precision: Literal["no", "bf16", "fp16"] = "no",
     layer: int | Literal["last"] = "last",
     context: str = "full",
 ) -> Encoder:
@@ -121,15 +133,19 @@ def load_encoder(
     Args:
         identity: from `identify`.
         device: where it runs.
-        dtype: of weights and inputs. To keep weights in float32 and compute in half precision, use autocast instead.
+        precision: of matrix products, in accelerate's words: `no` is float32. The sum that runs through the blocks and
+            its norms, the norm of a waveform, Whisper's spectrogram, statistics and what is given are in float32 under
+            any; see `linear.py`. Few CPUs are fast in bf16, and hardly any in fp16.
         layer: the hidden state to give, 0 to the number of blocks; `last` is what EmoBox takes.
         context: `full`, or for Whisper `clip`: encode the clip without padding it to 30 s, which is faster and scores
             otherwise (see `whisper.py`), so it belongs in the record.
 
     Raises:
-        InputError: the model cannot be loaded whole, is no speech encoder, is not for 16 kHz, or lacks the layer; or
-            the context is not for it.
+        InputError: the model cannot be loaded whole, is no speech encoder, is not for 16 kHz, or lacks the layer; the
+            context is not for it; or the precision is unknown.
     """
+    if precision not in PRECISIONS:
+        raise InputError(f"unknown precision {precision!r}{suggest(str(precision), tuple(PRECISIONS))}")
     if context not in CONTEXTS:
         raise InputError(f"unknown context {context!r}{suggest(str(context), CONTEXTS)}")
     if context == "clip" and identity.model_type != "whisper":
@@ -137,14 +153,19 @@ def load_encoder(
             f"context 'clip' was asked for, but {identity.name} ({identity.model_type}) does not pad to 30 s as "
             "Whisper does: its context is the clip already; use 'full'"
         )
+    if identity.model_type == MODEL_TYPE:
+        register_native_models()
     extractor = _load_extractor(identity)
-    model = _load_model(identity, dtype).to(device).eval().requires_grad_(False)
+    model = _load_model(identity).eval().requires_grad_(False)
+    target = Target(torch.device(device), PRECISIONS[precision])
     if identity.model_type == "whisper":
-        backbone = build_whisper_backbone(model, extractor, layer=layer, context=context, identity=identity)
+        backbone = build_whisper_backbone(
+            model, extractor, layer=layer, context=context, target=target, identity=identity
+        )
     elif identity.model_type in WAVEFORM_TYPES and not getattr(model.config, "add_adapter", False):
-        backbone = build_waveform_backbone(model, extractor, layer=layer, identity=identity)
+        backbone = build_waveform_backbone(model, extractor, layer=layer, target=target, identity=identity)
     else:
-        backbone = build_other_backbone(model, extractor, layer=layer, identity=identity)
+        backbone = build_other_backbone(model, extractor, layer=layer, target=target, identity=identity)
     return Encoder(identity, context, backbone)
 
 
@@ -167,7 +188,7 @@ def _load_extractor(identity: EncoderIdentity) -> Any:
     return extractor
 
 
-def _load_model(identity: EncoderIdentity, dtype: torch.dtype) -> Any:
+def _load_model(identity: EncoderIdentity) -> Any:
     """The model on the CPU, without its decoder if it has one."""
     from transformers import AutoModel
 
@@ -176,7 +197,7 @@ def _load_model(identity: EncoderIdentity, dtype: torch.dtype) -> Any:
             model, report = AutoModel.from_pretrained(
                 identity.name,
                 revision=identity.revision,
-                dtype=dtype,
+                dtype=torch.float32,
                 trust_remote_code=False,
                 output_loading_info=True,
             )

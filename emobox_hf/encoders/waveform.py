@@ -1,126 +1,101 @@
 """Models that put a stack of convolutions on the waveform: wav2vec 2.0, HuBERT, WavLM, data2vec and their like.
 
-A clip must give the same frames alone and in a padded batch. An attention mask alone does not do it:
-
-- `feat_extract_norm="group"` (the base models) normalises each channel over time, padding included. Here over the clip.
-- Positional convolutions see padding as sound wherever something stands between the zeroed padding and them: the lower
-  convolutions of data2vec's stack, the batch norm of some HuBERT models. Here padding is zeroed before each of them,
-  as beyond the end of a clip that is alone.
+Their weights are taken out of transformers' model and run without padding: each row through the convolutions alone, or
+cut back to its valid frames behind them, then all rows one behind another, see `layout`. So a clip gives the same
+frames alone and in any batch, which an attention mask alone does not do: a group norm over time and positional
+convolutions would see padding.
 """
 
-import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from emobox_hf.encoders.backbone import Backbone, Waveform, choose_layer, tap_layer
+from emobox_hf.encoders.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
+from emobox_hf.encoders.convolutions import FrontEnd, build_front_end
+from emobox_hf.encoders.families import build_data2vec2_stack, build_wav2vec2_stack
 from emobox_hf.encoders.identity import EncoderIdentity
+from emobox_hf.encoders.layout import Groups, lay_out, send, views
+from emobox_hf.encoders.linear import Target
+from emobox_hf.encoders.native import MODEL_TYPE
+from emobox_hf.encoders.positions import build_positions
 from emobox_hf.encoders.windows import SAMPLE_RATE_HZ
 
-# The architectures checked to be of this kind; tests hold each to "alone equals batch".
-WAVEFORM_TYPES = frozenset({"wav2vec2", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat"})
+# The architectures checked to be of this kind; tests hold each to "alone equals batch" and to transformers' own frames.
+WAVEFORM_TYPES = frozenset({"wav2vec2", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat", MODEL_TYPE})
+
+# Seconds in a batch. What a CPU computes of 16 s stays near its cache, and a clip more saves it nothing. A GPU wants
+# thousands of frames at once: 480 s take about 6 GB in half precision and 12 GB in float32 in the convolutions.
+BATCH_S = {"cpu": 16.0, "cuda": 480.0}
 
 
-@dataclass
-class _Padding:
-    """The true lengths of the rows under way; None while no row is padded, so that the model then runs as it came."""
-
-    after_first_convolution: list[int] | None = None
-    is_frame: torch.Tensor | None = None  # bool (batch, 1, time)
+def batch_s_on(device: torch.device, batch_s: dict[str, float]) -> float:
+    """The seconds for a device; an accelerator of another kind takes a quarter of a GPU's."""
+    return batch_s.get(device.type, batch_s["cuda"] / 4)
 
 
-class _ClipGroupNorm(nn.Module):
-    """A group norm over the valid part of each row, (batch, channels, time) -> the same; zeros behind it."""
-
-    def __init__(self, norm: nn.GroupNorm, padding: _Padding) -> None:
-        super().__init__()
-        self.norm = norm
-        self._padding = padding
-
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        lengths = self._padding.after_first_convolution
-        if lengths is None:
-            as_it_came: torch.Tensor = self.norm(hidden)
-            return as_it_came
-        # Row by row through the same function as for a clip alone; a masked mean and variance would round otherwise.
-        rows: list[torch.Tensor] = [self.norm(hidden[i : i + 1, :, :length]) for i, length in enumerate(lengths)]
-        result = rows[0].new_zeros(hidden.shape)
-        for i, row in enumerate(rows):
-            result[i, :, : row.shape[2]] = row[0]
-        return result
-
-
-def build_waveform_backbone(model: Any, extractor: Any, *, layer: int | str, identity: EncoderIdentity) -> Backbone:
-    """The backbone of a model of `WAVEFORM_TYPES`; takes the model over, replacing its group norm where it has one."""
+def build_waveform_backbone(
+    model: Any, extractor: Any, *, layer: int | str, target: Target, identity: EncoderIdentity
+) -> Backbone:
+    """The backbone of a model of `WAVEFORM_TYPES`; nothing of the model itself is kept."""
     config = model.config
-    convolutions = list(zip(config.conv_kernel, config.conv_stride, strict=True))
-    device, dtype = model.device, model.dtype
     chosen = choose_layer(layer, config.num_hidden_layers, identity)
-    padding = _Padding()
-    _respect_padding(model, padding)
-    state = tap_layer(model.encoder, chosen)
+    front_end = build_front_end(model.feature_extractor.conv_layers, target)
+    projection, encoder = model.feature_projection, model.encoder
+    normalise = target.norm(projection.layer_norm) if hasattr(projection, "layer_norm") else nn.Identity()
+    project = target.linear(projection.projection)
+    positions = build_positions(encoder.pos_conv_embed, target)
+    build_stack = build_data2vec2_stack if identity.model_type == MODEL_TYPE else build_wav2vec2_stack
+    stack = build_stack(model, target, chosen)
+    norm_first = getattr(config, "do_stable_layer_norm", False) or getattr(config, "layer_norm_first", False)
+    before = nn.Identity() if norm_first else target.norm(encoder.layer_norm)
+    tokens = getattr(encoder, "extra_tokens", None)  # of emotion2vec: they attend along with the frames
+    tokens = None if tokens is None else target.single(tokens)
+    n_tokens = 0 if tokens is None else len(tokens)
 
-    def count(n_samples: int) -> int:
-        return _count_after(convolutions, n_samples)
-
-    def run(windows: list[Waveform]) -> list[torch.Tensor]:
+    def run(windows: list[Waveform]) -> list[Encoded]:
         # One call a window: the extractor then normalises, where it does, over exactly this sound.
         inputs = [
             torch.from_numpy(extractor(window, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np")["input_values"][0])
             for window in windows
         ]
-        batch = nn.utils.rnn.pad_sequence(inputs, batch_first=True).to(device, dtype)  # (batch, samples)
-        n_samples, n_frames = [len(window) for window in windows], [count(len(window)) for window in windows]
-        attention_mask = None
-        padding.after_first_convolution = padding.is_frame = None
-        if len(set(n_samples)) > 1:
-            attention_mask = _is_before(n_samples, batch.shape[1], device).long()
-            padding.after_first_convolution = [_count_after(convolutions[:1], n) for n in n_samples]
-            padding.is_frame = _is_before(n_frames, max(n_frames), device)[:, None]
-        hidden = state(model(batch, attention_mask=attention_mask).last_hidden_state)  # (batch, time, dim)
-        return [row[:n] for row, n in zip(hidden, n_frames, strict=True)]
+        n_frames = [front_end.count(len(window)) for window in windows]
+        widths = [n + n_tokens for n in n_frames]
+        # With tokens behind the frames a bias depends on more than the distance.
+        layout = lay_out(n_frames, target.device, widths=widths, with_grids=not target.is_cpu and not n_tokens)
+        local = _run_front_end(front_end, [inputs[i] for i in layout.order], target)
+        hidden = project(normalise(local)).float()  # (frames, dim)
+        hidden = hidden + positions(hidden, layout.kept)
+        if tokens is not None:
+            hidden = _put_behind(hidden, layout.kept, tokens)
+        frames, pooled = stack.run(before(hidden), layout)
+        return unpack(frames, pooled, layout, n_frames)
 
     return Backbone(
+        device=target.device,
         dim=config.hidden_size,
         n_layers=config.num_hidden_layers,
         layer=chosen,
-        frame_rate_hz=SAMPLE_RATE_HZ / math.prod(config.conv_stride),
-        min_samples=_receptive_field(convolutions),
-        count=count,
+        frame_rate_hz=SAMPLE_RATE_HZ / front_end.hop,
+        min_samples=front_end.field,
+        count=front_end.count,
         run=run,
+        batch_s=batch_s_on(target.device, BATCH_S),
     )
 
 
-def _respect_padding(model: Any, padding: _Padding) -> None:
-    first = model.feature_extractor.conv_layers[0]
-    if isinstance(getattr(first, "layer_norm", None), nn.GroupNorm):
-        first.layer_norm = _ClipGroupNorm(first.layer_norm, padding)
-
-    def zero_padding(_: nn.Module, args: tuple[torch.Tensor]) -> tuple[torch.Tensor] | None:
-        return None if padding.is_frame is None else (args[0].masked_fill(~padding.is_frame, 0),)
-
-    for module in model.encoder.pos_conv_embed.modules():
-        if isinstance(module, nn.Conv1d):
-            module.register_forward_pre_hook(zero_padding)
+def _run_front_end(front_end: FrontEnd, waveforms: list[torch.Tensor], target: Target) -> torch.Tensor:
+    """Frames of all rows one behind another, (frames, channels)."""
+    if target.is_cpu:
+        return torch.cat([front_end.run_piecewise(waveform) for waveform in waveforms])
+    n_frames, device = [front_end.count(len(waveform)) for waveform in waveforms], target.device
+    padded = send(nn.utils.rnn.pad_sequence(waveforms, batch_first=True), device)  # (rows, samples)
+    lengths = send(torch.tensor([len(waveform) for waveform in waveforms]), device)
+    hidden = front_end.run_padded(padded, lengths)  # (rows, time, channels)
+    return lay_out(n_frames, device, widths=[hidden.shape[1]] * len(n_frames)).keep(hidden.flatten(0, 1))
 
 
-def _is_before(lengths: list[int], width: int, device: torch.device) -> torch.Tensor:
-    """Bool (rows, width): whether a column lies before its row's length."""
-    return torch.arange(width, device=device) < torch.tensor(lengths, device=device)[:, None]
-
-
-def _count_after(convolutions: list[tuple[int, int]], n: int) -> int:
-    """Length of a row of `n` after convolutions (kernel, stride) without padding."""
-    for kernel, stride in convolutions:
-        n = (n - kernel) // stride + 1
-    return n
-
-
-def _receptive_field(convolutions: list[tuple[int, int]]) -> int:
-    """Samples that one frame sees: 400 for every published model of the kind."""
-    field = 1
-    for kernel, stride in reversed(convolutions):
-        field = (field - 1) * stride + kernel
-    return field
+def _put_behind(frames: torch.Tensor, groups: Groups, tokens: torch.Tensor) -> torch.Tensor:
+    """The rows with the tokens behind each: (frames, dim) -> (frames and tokens, dim)."""
+    parts = [torch.cat([part, tokens.expand(len(part), -1, -1)], dim=1) for part in views(frames, groups)]
+    return torch.cat([part.flatten(0, 1) for part in parts])

@@ -1,58 +1,73 @@
 """Whisper's encoder: log-mel frames of 30 s, whatever the clip's length, and the clip's share of the output."""
 
+from itertools import groupby
 from typing import Any
 
 import torch
-from torch.nn.functional import gelu
+from torch.nn import functional as F  # noqa: N812
 
-from emobox_hf.encoders.backbone import Backbone, Waveform, choose_layer, tap_layer
+from emobox_hf.encoders.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
+from emobox_hf.encoders.convolutions import flatten_kernel, multiply_windows
+from emobox_hf.encoders.families import build_whisper_stack
 from emobox_hf.encoders.identity import EncoderIdentity
+from emobox_hf.encoders.layout import lay_out
+from emobox_hf.encoders.linear import Linear, Target
+from emobox_hf.encoders.mel import build_log_mel
+from emobox_hf.encoders.waveform import batch_s_on
 from emobox_hf.encoders.windows import SAMPLE_RATE_HZ
+
+# Seconds in a batch: one window fills a CPU, sixteen a GPU, where they take 3 GB of the largest model.
+BATCH_S = {"cpu": 30.0, "cuda": 480.0}
 
 
 def build_whisper_backbone(
-    encoder: Any, extractor: Any, *, layer: int | str, context: str, identity: EncoderIdentity
+    encoder: Any, extractor: Any, *, layer: int | str, context: str, target: Target, identity: EncoderIdentity
 ) -> Backbone:
-    """The backbone of a `WhisperEncoder`.
+    """The backbone of a `WhisperEncoder`; nothing of the model itself is kept.
 
     `context="full"` encodes the clip padded to 30 s and keeps the first `samples // 320` frames, EmoBox's rule: a frame
     then attends to the silence behind the clip, as Whisper was trained. `context="clip"` encodes the clip alone, padded
     to a whole frame: much less work, and other frames.
     """
     config = encoder.config
-    device, dtype = encoder.device, encoder.dtype
     chosen = choose_layer(layer, config.encoder_layers, identity)
-    state = tap_layer(encoder, chosen)
+    log_mel = build_log_mel(extractor, target.device, identity)
+    convolutions = [_build_convolution(conv, target) for conv in (encoder.conv1, encoder.conv2)]
+    positions = target.single(encoder.embed_positions.weight)  # (1500, dim)
+    stack = build_whisper_stack(encoder, target, chosen)
     hop: int = extractor.hop_length * encoder.conv1.stride[0] * encoder.conv2.stride[0]  # 320 samples
+    n_positions = int(config.max_source_positions)
 
     def count(n_samples: int) -> int:
-        return min(n_samples // hop, int(config.max_source_positions))
+        return min(n_samples // hop, n_positions)
 
-    def mel(windows: list[Waveform], *, padding: str = "max_length") -> torch.Tensor:
-        """Log-mel frames, (batch, mel bins, mel frames)."""
-        # The extractor computes with torch too; under the caller's autocast its spectra would lose their precision.
-        with torch.autocast(device.type, enabled=False):
-            inputs = extractor(
-                windows,
-                sampling_rate=SAMPLE_RATE_HZ,
-                padding=padding,
-                pad_to_multiple_of=hop,
-                return_tensors="pt",
-                device=str(device),
-            )
-        features: torch.Tensor = inputs["input_features"].to(device, dtype)
-        return features
+    def embed(windows: list[Waveform], n_tokens: int) -> torch.Tensor:
+        """Input of the first block for windows padded to so many frames: float32 (rows * frames, dim)."""
+        values = log_mel([torch.from_numpy(window) for window in windows], n_tokens * hop).to(target.dtype)
+        for linear, stride in convolutions:
+            padded = F.pad(values, (0, 0, 1, 1))
+            values = multiply_windows(padded, 3, stride, linear)  # (rows, time, dim)
+        hidden: torch.Tensor = values.float() + positions[:n_tokens]
+        return hidden.flatten(0, 1)
 
-    def run_full(windows: list[Waveform]) -> list[torch.Tensor]:
-        hidden = state(encoder(mel(windows)).last_hidden_state)  # (batch, 1500, dim)
-        return [row[: count(len(window))] for row, window in zip(hidden, windows, strict=True)]
+    def run_full(windows: list[Waveform]) -> list[Encoded]:
+        n_frames = [count(len(window)) for window in windows]
+        layout = lay_out(n_frames, target.device, widths=[n_positions] * len(windows), with_grids=not target.is_cpu)
+        frames, pooled = stack.run(embed([windows[i] for i in layout.order], n_positions), layout)
+        return unpack(frames, pooled, layout, n_frames)
 
-    def run_clip(windows: list[Waveform]) -> list[torch.Tensor]:
-        # One at a time: Whisper's attention takes no mask, so rows of a batch would see each other's padding.
-        hidden = [state(_encode_clip(encoder, mel([window], padding="longest"))) for window in windows]
-        return [rows[0, : count(len(window))] for rows, window in zip(hidden, windows, strict=True)]
+    def run_clip(windows: list[Waveform]) -> list[Encoded]:
+        n_frames = [count(len(window)) for window in windows]
+        # Padded to a whole frame, which is the first to be cut off again.
+        n_tokens = [min(-(-len(window) // hop), n_positions) for window in windows]
+        layout = lay_out(n_frames, target.device, widths=n_tokens, with_grids=not target.is_cpu)
+        same = groupby(layout.order, key=lambda i: n_tokens[i])
+        hidden = torch.cat([embed([windows[i] for i in clips], n) for n, clips in same])
+        frames, pooled = stack.run(hidden, layout)
+        return unpack(frames, pooled, layout, n_frames)
 
     return Backbone(
+        device=target.device,
         dim=config.d_model,
         n_layers=config.encoder_layers,
         layer=chosen,
@@ -60,18 +75,11 @@ def build_whisper_backbone(
         min_samples=hop,
         count=count,
         run=run_full if context == "full" else run_clip,
-        batch_s=240.0,
+        batch_s=batch_s_on(target.device, BATCH_S),
         pads_windows=context == "full",
-        window_samples=hop * config.max_source_positions,
+        window_samples=hop * n_positions,
     )
 
 
-def _encode_clip(encoder: Any, mel: torch.Tensor) -> torch.Tensor:
-    """`WhisperEncoder.forward` for fewer than 30 s, which it refuses: (1, mel bins, 2 time) -> (1, time, dim)."""
-    hidden = gelu(encoder.conv2(gelu(encoder.conv1(mel)))).permute(0, 2, 1)
-    hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
-    for block in encoder.layers:
-        output = block(hidden, None)
-        hidden = output[0] if isinstance(output, tuple) else output
-    normed: torch.Tensor = encoder.layer_norm(hidden)
-    return normed
+def _build_convolution(conv: Any, target: Target) -> tuple[Linear, int]:
+    return flatten_kernel(conv, target, F.gelu), conv.stride[0]

@@ -1,0 +1,74 @@
+"""`emobox encoders`, `convert`: what encoders are known, and those that transformers lacks made loadable."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from emobox_hf.encoders.known import KNOWN_ENCODERS, KnownEncoder
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add this group's verbs to `emobox`."""
+    verb = verbs.add_parser("encoders", help="the encoders that have a short name: size, data, languages, licence")
+    verb.add_argument("--json", action="store_true", help="as JSON, with sources and pinned commits")
+    verb.set_defaults(run=_encoders)
+
+    verb = verbs.add_parser(
+        "convert", help="a checkpoint of data2vec 2.0 (fairseq) or emotion2vec (FunASR), as a folder for --encoder"
+    )
+    verb.add_argument("checkpoint", type=Path, help="the .pt file; nothing that stands in it is run")
+    verb.add_argument("--out", type=Path, required=True, help="a new folder")
+    verb.add_argument("--id", help="which encoder of `emobox encoders` it is, for the folder to say so")
+    verb.set_defaults(run=_convert)
+
+
+def _encoders(arguments: argparse.Namespace) -> int:
+    from emobox_hf.report.table import align
+
+    if arguments.json:
+        print(json.dumps([asdict(encoder) for encoder in KNOWN_ENCODERS.values()], ensure_ascii=False, indent=1))
+        return 0
+    header = (
+        "encoder",
+        "loaded from",
+        "layers",
+        "width",
+        "frames/s",
+        "M params",
+        "hours",
+        "languages",
+        "licence",
+        "trained on",
+    )
+    print(align([header, *(_describe(encoder) for encoder in KNOWN_ENCODERS.values())]))
+    print(
+        "\nlanguages: those of the corpora that are in its data; trained on: the corpora that are in it, where that is "
+        "known. --json adds what the data are, the sources and the pinned commits."
+    )
+    return 0
+
+
+def _describe(encoder: KnownEncoder) -> list[str]:
+    languages, trained_on = encoder.languages, encoder.trained_on
+    return [
+        encoder.id,
+        encoder.repo_id or "emobox convert",
+        str(encoder.n_layers),
+        str(encoder.dim),
+        str(encoder.frames_per_s),
+        f"{encoder.parameters_m:.0f}",
+        "?" if encoder.hours is None else str(encoder.hours),
+        "?" if languages is None else " ".join(languages) if len(languages) < 4 else f"{len(languages)} of them",
+        encoder.licence,
+        " ".join(trained_on) if len(trained_on) < 5 else f"{len(trained_on)} corpora",
+    ]
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    from emobox_hf.encoders.native.convert import convert_data2vec2
+
+    config = convert_data2vec2(arguments.checkpoint, arguments.out, encoder_id=arguments.id)
+    print(f"{arguments.out}: {config.num_hidden_layers} blocks of width {config.hidden_size}, {config.source_sha256}")
+    return 0

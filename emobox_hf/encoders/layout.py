@@ -1,0 +1,135 @@
+"""Rows of frames laid one behind another, (frames, dim), so that nothing is computed on padding.
+
+Rows with equally many frames stand side by side: such a group is a view (rows, time, dim) of the whole, in which
+attention needs no mask. A batch formed by length has few groups; a GPU, for which a call costs more than some padding,
+takes the attention of many in one, see `Grid`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+
+import torch
+
+Groups = tuple[tuple[int, int], ...]  # (rows, frames in each)
+
+# A GPU takes so many groups one by one.
+FEW = 4
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows of attention padded to the longest; what stands in the padding is any frame.
+
+    Attributes:
+        asking: int64 (rows, time): which of all asking frames stands there.
+        asked: int64 (rows, time of the asked).
+        is_asked: Bool (rows, 1, 1, time of the asked): what is no padding; None where nothing is.
+        back: int64 (asking frames,): where each stands in the flat grid.
+    """
+
+    asking: torch.Tensor
+    asked: torch.Tensor
+    is_asked: torch.Tensor | None
+    back: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Who asks whom: the first frames of each row, or all, ask all of their row.
+
+    Attributes:
+        asking: The rows of those that ask.
+        asked: The rows of those that are asked, as many in each group.
+        grid: For all groups in one; None to take them one by one.
+    """
+
+    asking: Groups
+    asked: Groups
+    grid: Grid | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a batch are laid out.
+
+    Attributes:
+        groups: Rows of what attends to each other.
+        kept: Rows of the valid frames among them.
+        whole: Every frame asks every frame of its row.
+        valid: The valid frames alone ask every frame of their row.
+        places: int64 (valid frames,): where the valid frames stand in the whole; None if all are valid.
+        order: The clip that each row holds.
+    """
+
+    groups: Groups
+    kept: Groups
+    whole: Spans
+    valid: Spans
+    places: torch.Tensor | None
+    order: list[int]
+
+    def keep(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The valid frames of the whole: (frames, dim) -> (valid frames, dim)."""
+        return hidden if self.places is None else hidden.index_select(0, self.places)
+
+
+def lay_out(
+    n_frames: Sequence[int], device: torch.device, *, widths: Sequence[int] | None = None, with_grids: bool = False
+) -> Layout:
+    """Rows sorted by length, longest first.
+
+    Args:
+        n_frames: Valid frames of each clip.
+        device: Where the indices are needed.
+        widths: Frames of each clip's row, the valid ones first; None if all are valid.
+        with_grids: Whether the attention of more than `FEW` groups is taken in one.
+    """
+    widths = n_frames if widths is None else widths
+    order = sorted(range(len(n_frames)), key=lambda i: (-widths[i], -n_frames[i]))
+    lengths, longest = [n_frames[i] for i in order], [widths[i] for i in order]
+    groups, places = _group(longest), None
+    whole = Spans(groups, groups, _make_grid(longest, longest, device) if with_grids and len(groups) > FEW else None)
+    if longest == lengths:
+        return Layout(groups, groups, whole, whole, None, order)
+    pairs = [(len(list(rows)), *pair) for pair, rows in groupby(zip(lengths, longest, strict=True))]
+    kept, asked = tuple((rows, n) for rows, n, _ in pairs), tuple((rows, n) for rows, _, n in pairs)
+    valid = Spans(kept, asked, _make_grid(lengths, longest, device) if with_grids and len(pairs) > FEW else None)
+    starts = accumulate(longest, initial=0)
+    places = torch.cat([torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=False)])
+    return Layout(groups, kept, whole, valid, send(places, device), order)
+
+
+def _group(lengths: Sequence[int]) -> Groups:
+    return tuple((len(list(same)), length) for length, same in groupby(lengths))
+
+
+def _make_grid(n_asking: Sequence[int], n_asked: Sequence[int], device: torch.device) -> Grid:
+    asking, is_asking = _index(n_asking)
+    asked, is_asked = _index(n_asked)
+    mask = None if bool(is_asked.all()) else send(is_asked[:, None, None], device)
+    back = is_asking.flatten().nonzero().flatten()
+    return Grid(send(asking, device), send(asked, device), mask, send(back, device))
+
+
+def _index(lengths: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which frame stands where when rows are padded to the longest, int64 (rows, time), and whether it is the row's."""
+    starts = torch.tensor([0, *accumulate(lengths)][:-1])[:, None]
+    times = torch.arange(max(lengths))
+    is_own = times < torch.tensor(lengths)[:, None]
+    return torch.where(is_own, starts + times, 0), is_own
+
+
+def views(packed: torch.Tensor, groups: Groups) -> Iterator[torch.Tensor]:
+    """Each group as (rows, time, dim), a view of the whole (frames, dim)."""
+    start = 0
+    for rows, time in groups:
+        yield packed[start : start + rows * time].view(rows, time, packed.shape[1])
+        start += rows * time
+
+
+def send(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """The tensor on the device; to a GPU without waiting for what is under way there."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
