@@ -1,8 +1,10 @@
 """The FeatureStore and extraction into it: ragged, half precision, resumable, any number of processes."""
 
-from emobox_hf.features.extraction import Clip, ExtractionReport, LeftOut, SupportsEncode, extract
+from emobox_hf.features.decoding import Clip
+from emobox_hf.features.extraction import ExtractionReport, LeftOut, extract
 from emobox_hf.features.key import FeatureKey
-from emobox_hf.features.ragged import RaggedFrames, normalize_utterances
+from emobox_hf.features.passes import SupportsEncode
+from emobox_hf.features.ragged import RaggedFrames, normalize_pooled, normalize_utterances
 from emobox_hf.features.store import FeatureStore
 
 __all__ = [
@@ -14,5 +16,6 @@ __all__ = [
     "RaggedFrames",
     "SupportsEncode",
     "extract",
+    "normalize_pooled",
     "normalize_utterances",
 ]

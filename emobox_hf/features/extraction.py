@@ -1,52 +1,27 @@
-"""Extraction: clips through an encoder into a FeatureStore, resumable and shared between processes."""
+"""Extraction: clips through an encoder into a FeatureStore, resumable and shared between processes.
 
+Three things go on at once: worker processes decode the next batches, the encoder computes, a thread writes.
+"""
+
+import math
+import signal
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NoReturn
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from emobox_hf.errors import InputError, first_five
-from emobox_hf.features.key import StorageDtype
+from emobox_hf.features.decoding import Clip, Waveform, decode_ahead, default_workers
+from emobox_hf.features.passes import Passes, SupportsEncode, fetch
 from emobox_hf.features.plan import make_batches, share_batches
-from emobox_hf.features.store import FeatureStore, to_storage
-
-Waveform = NDArray[np.float32]
-
-
-FLUSH_S = 60.0
-"""Seconds of work after which a shard is written, however little is in it: what a kill can cost."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One utterance to encode.
-
-    Attributes:
-        key: Its key in the corpus.
-        duration_s: Its length; batches and shares are made of it, so it need not be exact.
-        read: Gives float32 (samples,) at 16 kHz, or raises InputError.
-    """
-
-    key: str
-    duration_s: float
-    read: Callable[[], Waveform]
-
-
-class SupportsEncode(Protocol):
-    """What extraction asks of an encoder."""
-
-    def encode(self, waveforms: Sequence[Waveform]) -> list[torch.Tensor]:
-        """One (time, dim) tensor of valid frames for each waveform, float32 (samples,) at 16 kHz."""
-
-    def padded_s(self, duration_s: float) -> float:
-        """Seconds that a clip takes up in the encoder by itself: Whisper pads each to 30 s, most others do not."""
+from emobox_hf.features.store import FeatureStore
+from emobox_hf.features.writing import ShardWriter
 
 
 @dataclass(frozen=True)
@@ -64,7 +39,9 @@ class ExtractionReport:
     Attributes:
         n_extracted: Utterances encoded and stored now.
         n_cached: Utterances of this process's share that the store already held.
-        audio_s: Seconds of audio encoded now.
+        audio_s: Seconds of audio encoded and stored now.
+        computed_s: Seconds that the encoder computed, padding included: that of a batch, and that of an encoder which
+            pads every clip.
         wall_s: Seconds it took.
         left_out: Utterances that could not be read, encoded or stored; only with `on_error="skip"`.
     """
@@ -72,8 +49,14 @@ class ExtractionReport:
     n_extracted: int
     n_cached: int
     audio_s: float
+    computed_s: float
     wall_s: float
     left_out: tuple[LeftOut, ...]
+
+    @property
+    def padding(self) -> float:
+        """Share of the computed seconds that was no audio; 0 where nothing was computed."""
+        return max(0.0, 1 - self.audio_s / self.computed_s) if self.computed_s else 0.0
 
 
 def extract(
@@ -83,6 +66,7 @@ def extract(
     *,
     batch_s: float = 60.0,
     shard_s: float = 600.0,
+    n_workers: int | None = None,
     on_error: Literal["stop", "skip"] = "stop",
     rank: int = 0,
     world_size: int = 1,
@@ -90,15 +74,17 @@ def extract(
 ) -> ExtractionReport:
     """Encode this process's share of the clips that the store lacks; gives back what was done.
 
-    Every process is given the same list of clips and takes its share of it by seconds, see `plan`. Ctrl-C loses the
-    batch in the making, a kill no more than the last minute; the next call goes on, on any number of processes.
+    Every process is given the same list of clips and takes its share of it by seconds, see `plan`. Ctrl-C and SIGTERM
+    lose the batch in the making, a kill no more than the last minute; the next call goes on, on any number of
+    processes. A batch that does not fit in memory is halved, and so are all that are larger than its half.
 
     Args:
         clips: The whole corpus, the same on every process.
-        encoder: Gives the frames.
+        encoder: Gives frames and pooled vectors.
         store: Takes them.
-        batch_s: Seconds in one batch, counted after padding to its longest clip.
-        shard_s: Seconds of audio in one shard at most; a slow encoder's shards are smaller, see `FLUSH_S`.
+        batch_s: Seconds in one batch at most, counted after padding to its longest clip.
+        shard_s: Seconds of audio in one shard at most; a slow encoder's shards are smaller, see `writing.FLUSH_S`.
+        n_workers: Processes that decode ahead of the encoder, 0 to decode in this one; None for what suits the machine.
         on_error: "stop" stores what is done and raises; "skip" leaves the clip out and reports it.
         rank: Number of this process.
         world_size: Number of processes.
@@ -108,58 +94,64 @@ def extract(
         InputError: Two clips have one key, a size is not positive, or a clip fails and `on_error` is "stop".
     """
     started = time.perf_counter()
-    _check(clips, batch_s=batch_s, shard_s=shard_s)
+    _check(clips, batch_s=batch_s, shard_s=shard_s, n_workers=n_workers)
     share = _share(clips, encoder, batch_s=batch_s, rank=rank, world_size=world_size)
     stored = store.keys()
-    batches = [[clip for clip in batch if clip.key not in stored] for batch in share]
-    todo_s = sum(clip.duration_s for batch in batches for clip in batch)
+    missing = [[clip for clip in batch if clip.key not in stored] for batch in share]
+    batches = [batch for batch in missing if batch]
+    n_workers = default_workers() if n_workers is None else n_workers
 
-    done: list[Clip] = []
     left_out: list[LeftOut] = []
-    pending: list[tuple[Clip, torch.Tensor]] = []
 
-    def flush() -> None:
-        if pending:
-            store.write_shard([clip.key for clip, _ in pending], [frames for _, frames in pending], writer=rank)
-            done.extend(clip for clip, _ in pending)
-            pending.clear()
+    def refuse(clip: Clip, error: InputError) -> None:
+        if on_error == "stop":
+            raise InputError(
+                f"utterance {clip.key} cannot be encoded: {error}; mend it, or leave such clips out with "
+                'on_error="skip"'
+            ) from error
+        left_out.append(LeftOut(clip.key, str(error)))
 
+    passes = Passes(encoder)
+    total_s = sum(clip.duration_s for batch in batches for clip in batch)
     hidden = not (progress and rank == 0 and sys.stderr.isatty())
-    last_flush = time.perf_counter()
-    with tqdm(total=round(todo_s), unit=" s of audio", desc="extract", disable=hidden) as bar:
-        try:
-            for batch in batches:
-                for clip, outcome in _encode_batch(batch, encoder, store.key.storage_dtype):
-                    if isinstance(outcome, torch.Tensor):
-                        pending.append((clip, outcome))
-                    elif on_error == "skip":
-                        left_out.append(LeftOut(clip.key, str(outcome)))
-                    else:
-                        raise InputError(
-                            f"utterance {clip.key} cannot be encoded: {outcome}; mend it, or leave such clips out with "
-                            'on_error="skip"'
-                        ) from outcome
-                is_due = time.perf_counter() - last_flush >= FLUSH_S
-                if is_due or sum(clip.duration_s for clip, _ in pending) >= shard_s:
-                    flush()
-                    last_flush = time.perf_counter()
-                bar.set_postfix(utterances=len(done) + len(pending), refresh=False)
-                bar.update(sum(clip.duration_s for clip in batch))
-        finally:
-            flush()  # after an error or Ctrl-C too: what was encoded is whole
+    with (
+        _sigterm_like_ctrl_c(),
+        tqdm(total=math.ceil(total_s), unit=" s of audio", desc="extract", disable=hidden) as bar,
+        ShardWriter(store, writer=rank, shard_s=shard_s, report=bar.update) as writer,
+        closing(decode_ahead(batches, n_workers=n_workers)) as decoded,
+    ):
+        for batch in decoded:
+            readable: list[tuple[Clip, Waveform]] = []
+            for clip, sound in batch:
+                if isinstance(sound, InputError):
+                    refuse(clip, sound)
+                else:
+                    readable.append((clip, sound))
+            for part, outcome in passes.run(readable):
+                if isinstance(outcome, InputError):
+                    refuse(part[0], outcome)
+                else:
+                    writer.put(part, fetch(outcome))
+            if on_error == "stop" and writer.refused:
+                break
+    for clip, error in writer.refused:
+        refuse(clip, error)
     return ExtractionReport(
-        n_extracted=len(done),
+        n_extracted=writer.n_written,
         n_cached=sum(map(len, share)) - sum(map(len, batches)),
-        audio_s=sum(clip.duration_s for clip in done),
+        audio_s=writer.audio_s,
+        computed_s=passes.computed_s,
         wall_s=time.perf_counter() - started,
         left_out=tuple(left_out),
     )
 
 
-def _check(clips: Sequence[Clip], *, batch_s: float, shard_s: float) -> None:
+def _check(clips: Sequence[Clip], *, batch_s: float, shard_s: float, n_workers: int | None) -> None:
     for name, seconds in (("batch_s", batch_s), ("shard_s", shard_s)):
         if not seconds > 0:
             raise InputError(f"{name} is a number of seconds above 0, not {seconds}")
+    if n_workers is not None and n_workers < 0:
+        raise InputError(f"n_workers is a number of processes, 0 or more, not {n_workers}")
     times = Counter(clip.key for clip in clips)
     if twice := sorted(key for key, n in times.items() if n > 1):
         raise InputError(f"each clip needs a key of its own, but these come twice: {first_five(twice)}")
@@ -178,35 +170,22 @@ def _share(
     return [[ordered[index] for index in batches[number]] for number in mine]
 
 
-def _encode_batch(
-    batch: Sequence[Clip], encoder: SupportsEncode, dtype: StorageDtype
-) -> Iterable[tuple[Clip, torch.Tensor | InputError]]:
-    """Each clip with its frames as they are stored, or with what went wrong."""
-    read: list[tuple[Clip, Waveform]] = []
-    for clip in batch:
-        try:
-            read.append((clip, clip.read()))
-        except InputError as error:
-            yield clip, error
-    if read:
-        yield from _encode(read, encoder, dtype)
-
-
-def _encode(
-    read: Sequence[tuple[Clip, Waveform]], encoder: SupportsEncode, dtype: StorageDtype
-) -> Iterable[tuple[Clip, torch.Tensor | InputError]]:
-    try:
-        outputs = encoder.encode([waveform for _, waveform in read])
-    except InputError as error:
-        if len(read) == 1:
-            yield read[0][0], error
-            return
-        # The encoder refused the batch for one of its clips; alone, each of them shows whether it is the one.
-        for pair in read:
-            yield from _encode([pair], encoder, dtype)
+@contextmanager
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM, which launchers send, ends the block by SystemExit(143), once; a handler that is there already stays."""
+    is_ours = threading.current_thread() is threading.main_thread() and (
+        signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if not is_ours:
+        yield
         return
-    for (clip, _), frames in zip(read, outputs, strict=True):
-        try:
-            yield clip, to_storage(clip.key, frames, dtype)
-        except InputError as error:
-            yield clip, error
+
+    def stop(number: int, _: object) -> NoReturn:
+        signal.signal(number, signal.SIG_IGN)  # what is encoded is being written
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -8,10 +8,10 @@ from typing import Literal, get_args
 
 from emobox_hf.errors import InputError
 
-FEATURE_FORMAT = 1
+FEATURE_FORMAT = 2
 """Counts the ways in which this package has made and stored frames, so that an old store is never read as a new one."""
 
-StorageDtype = Literal["float16", "bfloat16", "float32"]
+StorageDtype = Literal["float16", "bfloat16", "float32", "int8"]
 Precision = Literal["no", "bf16", "fp16"]
 
 
@@ -30,7 +30,7 @@ class FeatureKey:
         context: What the encoder hears at once, as the encoder names it (padded to 30 s, or the clip alone).
         resampler: What brought the audio to 16 kHz.
         precision: Mixed precision of the forward pass, in accelerate's words.
-        storage_dtype: dtype of the frames on disk.
+        storage_dtype: dtype of the frames on disk; int8 has a scale, see `storage`.
         feature_format: Version of this package's way of making and storing frames.
     """
 

@@ -46,6 +46,14 @@ def join_frames(utterances: Sequence[torch.Tensor]) -> RaggedFrames:
     return RaggedFrames(torch.cat(list(utterances)), offsets_of([len(frames) for frames in utterances]))
 
 
+def concatenate(parts: Sequence[RaggedFrames]) -> RaggedFrames:
+    """The utterances of all parts, one part after the other; a single part is given back itself."""
+    if len(parts) == 1:
+        return parts[0]
+    lengths = torch.cat([part.offsets.diff() for part in parts])
+    return RaggedFrames(torch.cat([part.frames for part in parts]), offsets_of(lengths.tolist()))
+
+
 def offsets_of(lengths: Sequence[int]) -> torch.Tensor:
     """Offsets int64 (n + 1,) of n consecutive stretches of the given lengths, in frames."""
     offsets = torch.zeros(len(lengths) + 1, dtype=torch.int64)
@@ -53,13 +61,31 @@ def offsets_of(lengths: Sequence[int]) -> torch.Tensor:
     return offsets
 
 
+EPSILON = 1e-5
+"""Added to a variance before its root is taken, as torch's layer norm does."""
+
+
 def normalize_utterances(ragged: RaggedFrames) -> RaggedFrames:
     """Each utterance at mean 0 and variance 1 over time and dim at once, float32.
 
-    EmoBox's option `--output_norm`: a layer norm without weights over the whole utterance, not frame by frame, with
-    torch's epsilon of 1e-5 under the root.
+    EmoBox's option `--output_norm`: a layer norm without weights over the whole utterance, not frame by frame.
     """
     normalized = torch.empty_like(ragged.frames, dtype=torch.float32)
     for source, target in zip(ragged.utterances(), RaggedFrames(normalized, ragged.offsets).utterances(), strict=True):
-        target.copy_(torch.nn.functional.layer_norm(source.to(torch.float32), source.shape))
+        target.copy_(torch.nn.functional.layer_norm(source.to(torch.float32), source.shape, eps=EPSILON))
     return RaggedFrames(normalized, ragged.offsets)
+
+
+def normalize_pooled(pooled: torch.Tensor) -> torch.Tensor:
+    """Mean over the frames after `normalize_utterances`, from the statistics alone: float32 (n, layers, dim).
+
+    Each layer of an utterance is normed by itself. Its mean over time and dim is the mean of the means; its variance is
+    the mean variance within the dimensions plus the variance between their means.
+
+    Args:
+        pooled: float32 (n, layers, 2, dim), mean and population standard deviation over the frames.
+    """
+    mean, std = pooled.unbind(dim=2)  # (n, layers, dim) each
+    within = std.square().mean(dim=-1, keepdim=True)
+    between = mean.var(dim=-1, keepdim=True, correction=0)
+    return (mean - mean.mean(dim=-1, keepdim=True)) / (within + between + EPSILON).sqrt()

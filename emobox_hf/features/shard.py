@@ -1,83 +1,193 @@
-"""One shard of a store: a safetensors file with the frames of some utterances, and the digest that guards it."""
+"""One shard of a store: a safetensors file with the features of some utterances, and the checks that guard them.
+
+Its tensors: `offsets` int64 (n + 1,) of the frames of each utterance; `checks` int64 (n, 2), CRC-32 of an utterance's
+frames with their scales, and of its pooled vectors; `scales` float16 (n, 2, dim) beside int8 frames; `pooled`
+(n, layers, 2, dim); `frames` (total_frames, dim). The metadata name the utterances and hold a SHA-256 of the keys, the
+offsets, the checks, and all dtypes and shapes. So each utterance, and of it the frames or the pooled vectors alone, is
+read and verified without a look at the rest.
+"""
 
 import hashlib
 import json
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from emobox_hf.errors import InputError
+from emobox_hf.features import tensorfile
 from emobox_hf.features.key import FeatureKey
-from emobox_hf.features.ragged import RaggedFrames
+from emobox_hf.features.ragged import offsets_of
+from emobox_hf.features.storage import Stored, dequantize
+from emobox_hf.features.tensorfile import Extent, fill, memory_of
 from emobox_hf.files import whole_file
+
+MAX_OPEN_SHARDS = 65_536
+"""Indices that a process keeps; a shard holds up to ten minutes of audio, so this is over a year of it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Where a shard lies and which utterances it holds; its frames stay on disk until `load`.
+    """Where a shard lies and which utterances it holds; their numbers stay on disk.
 
     Attributes:
         path: The safetensors file.
         keys: Utterance keys in the order of their rows.
-        offsets: int64 (n + 1,), the rows of each utterance.
-        sha256: Digest of the contents as written.
+        offsets: The first frame of each utterance, and the number of all.
+        checks: CRC-32 of frames and of pooled vectors of each utterance.
+        extents: Each tensor's place in the file.
     """
 
     path: Path
     keys: tuple[str, ...]
-    offsets: torch.Tensor
-    sha256: str
+    offsets: list[int]
+    checks: list[list[int]]
+    extents: dict[str, Extent]
 
-    def load(self) -> RaggedFrames:
-        """The frames, mapped from the file: only rows that are touched are read from disk."""
-        with safe_open(self.path, framework="pt") as file:
-            return RaggedFrames(file.get_tensor("frames"), self.offsets)
+    def length(self, row: int) -> int:
+        """Number of frames of an utterance."""
+        return self.offsets[row + 1] - self.offsets[row]
+
+    @property
+    def dim(self) -> int:
+        """Width of a frame."""
+        return self.extents["frames"].shape[1]
+
+    @property
+    def n_layers(self) -> int:
+        """Number of hidden states that are pooled."""
+        return self.extents["pooled"].shape[1]
+
+    def read_frames(self, rows: Sequence[int], targets: Sequence[torch.Tensor]) -> None:
+        """Fill each target, contiguous (time, dim), with the frames of the utterance in that row.
+
+        Raises:
+            InputError: They changed since they were written.
+        """
+        extent, scales = self.extents["frames"], self.extents.get("scales")
+        with open(self.path, "rb", buffering=0) as file:
+            for row, target in sorted(zip(rows, targets, strict=True), key=lambda pair: pair[0]):
+                stored = target if scales is None else torch.empty(target.shape, dtype=extent.dtype)
+                check = zlib.crc32(fill(file, extent.start + self.offsets[row] * extent.row_bytes, stored))
+                if scales is not None:
+                    scale = torch.empty(scales.shape[1:], dtype=scales.dtype)
+                    check = zlib.crc32(fill(file, scales.start + row * scales.row_bytes, scale), check)
+                    target.copy_(dequantize(stored, scale))
+                self._compare(check, row, "frames")
+
+    def read_pooled(self, rows: Sequence[int], targets: Sequence[torch.Tensor]) -> None:
+        """Fill each target, (layers, 2, dim) of any dtype, with the pooled vectors of the utterance in that row.
+
+        Raises:
+            InputError: They changed since they were written.
+        """
+        extent = self.extents["pooled"]
+        stored = torch.empty(extent.shape[1:], dtype=extent.dtype)
+        with open(self.path, "rb", buffering=0) as file:
+            for row, target in sorted(zip(rows, targets, strict=True), key=lambda pair: pair[0]):
+                self._compare(zlib.crc32(fill(file, extent.start + row * extent.row_bytes, stored)), row, "pooled")
+                target.copy_(stored)
+
+    def _compare(self, check: int, row: int, part: str) -> None:
+        if check != self.checks[row][part == "pooled"]:
+            raise InputError(
+                f"{part} of utterance {self.keys[row]} changed since they were written; {_advice(self.path)}"
+            )
 
 
-def write_shard(folder: Path, key: FeatureKey, keys: Sequence[str], ragged: RaggedFrames, *, writer: int) -> Path:
+def write_shard(folder: Path, key: FeatureKey, keys: Sequence[str], stored: Sequence[Stored], *, writer: int) -> Path:
     """Write one shard whole or not at all.
 
-    The name holds the writer and the digest of the contents, so that two runs at once never write different things
-    under one name.
+    The name holds the writer and a digest of the contents, so that two runs at once never write different things under
+    one name.
     """
-    sha256 = shard_digest(keys, ragged)
-    path = folder / f"{writer:04d}-{sha256[:16]}.safetensors"
-    metadata = {"features": key.digest, "keys": json.dumps(list(keys)), "sha256": sha256}
-    with whole_file(path) as part:
-        save_file({"frames": ragged.frames, "offsets": ragged.offsets}, part, metadata=metadata)
+    first, n = stored[0], len(stored)
+    offsets = offsets_of([len(one.frames) for one in stored])
+    checks = torch.tensor([[_check_frames(one), zlib.crc32(memory_of(one.pooled))] for one in stored])
+    tensors = {"offsets": (offsets.dtype, (n + 1,)), "checks": (checks.dtype, (n, 2))}
+    if first.scales is not None:
+        tensors["scales"] = (first.scales.dtype, (n, *first.scales.shape))
+    tensors["pooled"] = (first.pooled.dtype, (n, *first.pooled.shape))
+    tensors["frames"] = (first.frames.dtype, (int(offsets[-1]), first.frames.shape[1]))
+    extents = tensorfile.place(tensors)
+    digest = _digest(keys, extents, offsets, checks)
+    metadata = {"features": key.digest, "keys": json.dumps(list(keys)), "sha256": digest}
+    path = folder / f"{writer:04d}-{digest[:16]}.safetensors"
+    with whole_file(path) as part, open(part, "wb") as file:
+        tensorfile.write(file, extents, metadata, (offsets, checks, *_in_order(stored)))
     return path
 
 
 def open_shard(path: Path, key: FeatureKey) -> Shard:
-    """The shard at `path`, its frames unread.
+    """The shard at `path`, its features unread; an index that this process has read before is not read again.
 
     Raises:
-        InputError: The file is torn, is not a shard, or belongs to features with other settings.
+        InputError: The file is torn, is not a shard, its index changed, or it belongs to features with other settings.
     """
-    advice = f"delete {path} and extract again; utterances in other shards are kept"
+    status = path.stat()
+    return _open(path, key.digest, status.st_size, status.st_mtime_ns)
+
+
+def verify_shard(path: Path, key: FeatureKey) -> None:
+    """Read every byte of the shard at `path`, an utterance at a time.
+
+    Raises:
+        InputError: As `open_shard`; or features changed since they were written.
+    """
+    shard = _read_index(path, key.digest, path.stat().st_size)
+    frames, pooled = shard.extents["frames"], torch.empty(shard.extents["pooled"].shape[1:])
+    for row in range(len(shard.keys)):
+        shape = (shard.length(row), shard.dim)
+        shard.read_frames([row], [torch.empty(shape, dtype=frames.dtype)])
+        shard.read_pooled([row], [pooled])
+
+
+def _read_index(path: Path, features: str, size: int) -> Shard:
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("features") != key.digest:
-                raise InputError(f"expected a shard of features {key.digest}, found another file; {advice}")
+        with open(path, "rb", buffering=0) as file:
+            metadata, extents = tensorfile.read_header(file, size)
+            if metadata["features"] != features:
+                raise InputError(f"expected a shard of features {features}, found another file; {_advice(path)}")
             keys = tuple(json.loads(metadata["keys"]))
-            offsets = file.get_tensor("offsets")
-            rows = file.get_slice("frames").get_shape()[0]
-    except (SafetensorError, json.JSONDecodeError, KeyError) as error:
-        raise InputError(f"expected a whole shard, found a damaged file ({error}); {advice}") from error
-    if len(offsets) != len(keys) + 1 or offsets[0] != 0 or offsets[-1] != rows or not bool((offsets.diff() > 0).all()):
-        raise InputError(f"the offsets do not fit the {len(keys)} utterances and {rows} frames; {advice}")
-    return Shard(path, keys, offsets, metadata["sha256"])
+            offsets, checks = (torch.empty(extents[name].shape, dtype=torch.int64) for name in ("offsets", "checks"))
+            fill(file, extents["offsets"].start, offsets)
+            fill(file, extents["checks"].start, checks)
+        if metadata["sha256"] != _digest(keys, extents, offsets, checks):
+            raise InputError(f"the index changed since it was written; {_advice(path)}")
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise InputError(f"expected a whole shard, found a damaged file ({error}); {_advice(path)}") from error
+    return Shard(path, keys, offsets.tolist(), checks.tolist(), extents)
 
 
-def shard_digest(keys: Sequence[str], ragged: RaggedFrames) -> str:
-    """SHA-256 of the keys, the offsets, the frames, and their dtype and shape, so that no part can change unseen."""
-    header = json.dumps([list(keys), str(ragged.frames.dtype), list(ragged.frames.shape)])
-    digest = hashlib.sha256(header.encode())
-    for tensor in (ragged.offsets, ragged.frames):
-        digest.update(tensor.contiguous().view(torch.uint8).numpy().data)
+@lru_cache(MAX_OPEN_SHARDS)
+def _open(path: Path, features: str, size: int, mtime_ns: int) -> Shard:
+    # The time of change is there to be part of what is remembered.
+    return _read_index(path, features, size)
+
+
+def _digest(keys: Sequence[str], extents: dict[str, Extent], offsets: torch.Tensor, checks: torch.Tensor) -> str:
+    shapes = {name: [str(one.dtype), one.shape] for name, one in extents.items()}
+    digest = hashlib.sha256(json.dumps([list(keys), shapes]).encode())
+    digest.update(memory_of(offsets))
+    digest.update(memory_of(checks))
     return digest.hexdigest()
+
+
+def _check_frames(stored: Stored) -> int:
+    check = zlib.crc32(memory_of(stored.frames))
+    return check if stored.scales is None else zlib.crc32(memory_of(stored.scales), check)
+
+
+def _in_order(stored: Sequence[Stored]) -> Iterator[torch.Tensor]:
+    yield from (one.scales for one in stored if one.scales is not None)
+    yield from (one.pooled for one in stored)
+    yield from (one.frames for one in stored)
+
+
+def _advice(path: Path) -> str:
+    return f"delete {path} and extract again; utterances in other shards are kept"

@@ -1,30 +1,35 @@
-"""The FeatureStore: frames of one corpus by one encoder under one set of settings, in a folder."""
+"""The FeatureStore: features of one corpus by one encoder under one set of settings, in a folder."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-from numpy.typing import NDArray
 
 from emobox_hf.errors import InputError, first_five
-from emobox_hf.features.key import FeatureKey, StorageDtype
-from emobox_hf.features.ragged import RaggedFrames, join_frames
-from emobox_hf.features.shard import Shard, open_shard, shard_digest, write_shard
+from emobox_hf.features.cores import count_cores
+from emobox_hf.features.key import FeatureKey
+from emobox_hf.features.ragged import RaggedFrames, offsets_of
+from emobox_hf.features.shard import Shard, open_shard, verify_shard, write_shard
+from emobox_hf.features.storage import READ_DTYPES, Stored, to_storage
 from emobox_hf.files import write_text
 
-DTYPES: dict[StorageDtype, torch.dtype] = {
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-    "float32": torch.float32,
-}
+if TYPE_CHECKING:
+    from emobox_hf.encoders.backbone import Encoded
+
+SETTINGS = "settings.json"
+MAX_READERS = 8  # shards that are opened at once: a network answers several as fast as one
+
+Home = tuple[Shard, int]
+"""Where an utterance is: a shard, and the row in it."""
 
 
 @dataclass(frozen=True)
 class FeatureStore:
-    """A folder of shards with the frames of a corpus, all of it: one store serves every fold.
+    """A folder of shards with the features of a corpus, all of it: one store serves every fold.
 
     Any number of processes may write at once and any number may read. A key that two of them wrote is held twice with
     the same numbers; the first shard by name is read.
@@ -54,7 +59,20 @@ class FeatureStore:
 
     @property
     def _settings(self) -> Path:
-        return self.folder / "settings.json"
+        return self.folder / SETTINGS
+
+    def shards(self) -> list[Shard]:
+        """The shards in the order of their names; only their indices are read, and each once in a process.
+
+        Raises:
+            InputError: A shard is damaged or foreign.
+        """
+        paths = sorted(self.folder.glob("[!.]*.safetensors"))
+        size = -(-len(paths) // MAX_READERS) or 1
+        parts = [paths[start : start + size] for start in range(0, len(paths), size)]
+        with ThreadPoolExecutor(MAX_READERS) as readers:
+            opened = readers.map(lambda part: [open_shard(path, self.key) for path in part], parts)
+            return [shard for part in opened for shard in part]
 
     def keys(self) -> set[str]:
         """Keys of all utterances stored.
@@ -62,106 +80,112 @@ class FeatureStore:
         Raises:
             InputError: A shard is damaged or foreign.
         """
-        return {key for shard in self._shards() for key in shard.keys}
+        return set().union(*(shard.keys for shard in self.shards()))
 
     def read(self, keys: Sequence[str]) -> RaggedFrames:
-        """Frames of `keys` in the order given, in the dtype of the store.
+        """Frames of `keys` in the order given, in the dtype of the store; in float16 where that is int8.
+
+        They are read and verified straight into the one tensor that is given back; other utterances are not read.
 
         Raises:
-            InputError: A key has no features, or a shard is damaged or foreign.
+            InputError: A key has no features, or what is read is damaged or foreign.
         """
-        shards = self._shards()
-        # Later shards are entered first, so that the first shard by name has the last word.
-        home = {
-            key: (number, row) for number in reversed(range(len(shards))) for row, key in enumerate(shards[number].keys)
-        }
-        if missing := [key for key in keys if key not in home]:
-            raise InputError(
-                f"{len(missing)} of {len(keys)} utterances have no features in {self.folder}: {first_five(missing)}; "
-                f"run `emobox extract {self.key.corpus} --encoder {self.key.encoder}` with the settings written there, "
-                "and see its report for clips that were left out"
-            )
-        # Views into the mapped files; the one copy is made when they are joined.
-        utterances = {}
-        for number in {home[key][0] for key in keys}:
-            ragged = shards[number].load()
-            if not _is_intact(shards[number], ragged):
-                raise InputError(_damage(shards[number]))
-            utterances[number] = ragged.utterances()
-        return join_frames([utterances[number][row] for number, row in (home[key] for key in keys)])
+        homes = self._find(keys)
+        offsets = offsets_of([shard.length(row) for shard, row in homes])
+        frames = torch.empty(int(offsets[-1]), homes[0][0].dim, dtype=READ_DTYPES[self.key.storage_dtype])
+        ragged = RaggedFrames(frames, offsets)
+        _fill(homes, ragged.utterances(), Shard.read_frames)
+        return ragged
 
-    def write_shard(
-        self, keys: Sequence[str], arrays: Sequence[torch.Tensor | NDArray[Any]], *, writer: int = 0
-    ) -> Path:
-        """Store the (time, dim) frames of `keys` in one new shard, whole or not at all; gives back its path.
+    def read_pooled(self, keys: Sequence[str]) -> torch.Tensor:
+        """Mean and population standard deviation over the frames of `keys`: float32 (n, layers, 2, dim).
+
+        Of every hidden state up to the layer of the store, the last one. Frames are not touched.
+
+        Raises:
+            InputError: A key has no features, or what is read is damaged or foreign.
+        """
+        homes = self._find(keys)
+        pooled = torch.empty(len(homes), homes[0][0].n_layers, 2, homes[0][0].dim)
+        _fill(homes, pooled.unbind(), Shard.read_pooled)
+        return pooled
+
+    def write_shard(self, keys: Sequence[str], encoded: "Sequence[Encoded]", *, writer: int = 0) -> Path:
+        """Store what an encoder gave for `keys` in one new shard, whole or not at all; gives back its path.
 
         Args:
             keys: Utterance keys, at least one.
-            arrays: Their frames, (time, dim) each.
+            encoded: Frames and pooled vectors of each.
             writer: Number of the writing process, part of the shard's name.
 
         Raises:
-            InputError: Frames are not finite, or do not fit the storage dtype.
+            InputError: Numbers are not finite, or do not fit the storage dtype.
         """
-        stored = [to_storage(key, frames, self.key.storage_dtype) for key, frames in zip(keys, arrays, strict=True)]
+        stored = [to_storage(key, one, self.key.storage_dtype) for key, one in zip(keys, encoded, strict=True)]
+        return self.write_stored(keys, stored, writer=writer)
+
+    def write_stored(self, keys: Sequence[str], stored: Sequence[Stored], *, writer: int = 0) -> Path:
+        """As `write_shard`, of what `to_storage` gave."""
         if not self._settings.exists():
             write_text(self._settings, _settings_text(self.key))
-        return write_shard(self.folder, self.key, keys, join_frames(stored), writer=writer)
+        return write_shard(self.folder, self.key, keys, stored, writer=writer)
 
     def verify(self) -> list[str]:
         """What is wrong with the files of this store, each with what to do; reads every byte. Empty: all is well.
 
         Hidden files are not looked at: writers that died leave such parts behind, and nothing ever reads them.
         """
-        problems = []
-        visible = sorted(path for path in self.folder.glob("*") if not path.name.startswith("."))
-        for path in visible:
-            if path.suffix != ".safetensors":
-                if path != self._settings:
-                    problems.append(f"{path}: does not belong to a feature store; move it away")
-                continue
-            try:
-                shard = open_shard(path, self.key)
-            except InputError as error:
-                problems.append(str(error))
-                continue
-            if not _is_intact(shard, shard.load()):
-                problems.append(_damage(shard))
-        return problems
+        visible = sorted(path for path in self.folder.glob("[!.]*") if path != self._settings)
+        with _readers() as readers:
+            return [problem for problem in readers.map(self._problem, visible) if problem]
 
-    def _shards(self) -> list[Shard]:
-        return [open_shard(path, self.key) for path in sorted(self.folder.glob("*.safetensors"))]
+    def _problem(self, path: Path) -> str | None:
+        if path.suffix != ".safetensors":
+            return f"{path}: does not belong to a feature store; move it away"
+        try:
+            verify_shard(path, self.key)
+        except InputError as error:
+            return str(error)
+        return None
+
+    def _find(self, keys: Sequence[str]) -> list[Home]:
+        # Later shards are entered first, so that the first shard by name has the last word.
+        homes = {key: (shard, row) for shard in reversed(self.shards()) for row, key in enumerate(shard.keys)}
+        if missing := [key for key in keys if key not in homes]:
+            raise InputError(
+                f"{len(missing)} of {len(keys)} utterances have no features in {self.folder}: {first_five(missing)}; "
+                f"run `emobox extract --corpus {self.key.corpus} --encoder {self.key.encoder}` with the settings "
+                "written there, and see its report for clips that were left out"
+            )
+        found = [homes[key] for key in keys]
+        for shard, _ in found:
+            expected = found[0][0]
+            if (shard.dim, shard.n_layers) != (expected.dim, expected.n_layers):
+                raise InputError(
+                    f"{shard.path} holds {shard.n_layers} layers of {shard.dim} numbers, {expected.path} "
+                    f"{expected.n_layers} of {expected.dim}; delete the one that is wrong and extract again"
+                )
+        return found
 
 
-def _is_intact(shard: Shard, ragged: RaggedFrames) -> bool:
-    return shard_digest(shard.keys, ragged) == shard.sha256
+Read = Callable[[Shard, Sequence[int], Sequence[torch.Tensor]], None]
 
 
-def _damage(shard: Shard) -> str:
-    return f"{shard.path}: the contents changed since they were written; delete it and extract again"
+def _fill(homes: Sequence[Home], targets: Sequence[torch.Tensor], read: Read) -> None:
+    """Read each utterance into its target, shard by shard, several shards at once."""
+    by_shard: dict[Path, tuple[Shard, list[int], list[torch.Tensor]]] = {}
+    for (shard, row), target in zip(homes, targets, strict=True):
+        _, rows, chosen = by_shard.setdefault(shard.path, (shard, [], []))
+        rows.append(row)
+        chosen.append(target)
+    with _readers() as readers:
+        for _ in readers.map(lambda job: read(*job), by_shard.values()):
+            pass
 
 
-def to_storage(key: str, frames: torch.Tensor | NDArray[Any], dtype: StorageDtype) -> torch.Tensor:
-    """Frames of utterance `key` as they are stored: (time, dim) on the CPU in the storage dtype.
-
-    Raises:
-        InputError: There is no frame, a value is not finite, or one is too large for the storage dtype.
-    """
-    given = torch.as_tensor(frames).detach()
-    if given.ndim != 2 or len(given) == 0:
-        raise InputError(f"utterance {key}: expected frames (time, dim) with time above 0, found {tuple(given.shape)}")
-    stored = given.to(device="cpu", dtype=DTYPES[dtype])
-    if bool(stored.isfinite().all()):
-        return stored
-    if bool(given.isfinite().all()):
-        raise InputError(
-            f"utterance {key}: frames reach {float(given.abs().max()):.4g}, more than {dtype} holds; store them as "
-            "float32 or bfloat16"
-        )
-    raise InputError(
-        f"utterance {key}: the encoder gave frames that are not finite; check its audio, and compute with precision "
-        "'no' or 'bf16' and store as float32 or bfloat16 if half precision overflowed"
-    )
+def _readers() -> ThreadPoolExecutor:
+    """Threads that read and verify: a core each, and two on one core, since one may wait for the disk."""
+    return ThreadPoolExecutor(min(MAX_READERS, max(2, count_cores())))
 
 
 def _settings_text(key: FeatureKey) -> str:

@@ -2,22 +2,34 @@ import dataclasses
 import json
 import shutil
 
-import numpy as np
 import pytest
 import torch
-from toy_clips import KEY
+from safetensors import safe_open
+from toy_clips import KEY, encoded_of
 
+from emobox_hf.encoders.backbone import Encoded
 from emobox_hf.errors import InputError
-from emobox_hf.features import FeatureStore
+from emobox_hf.features import FeatureStore, shard
+from emobox_hf.features.storage import to_storage
+
+DTYPES = ["float16", "bfloat16", "float32", "int8"]
 
 
 def frames_of(*lengths, start=0.0):
     return [torch.arange(n * 2, dtype=torch.float32).reshape(n, 2) + start + 100 * i for i, n in enumerate(lengths)]
 
 
+def features_of(*lengths, start=0.0):
+    return encoded_of(*frames_of(*lengths, start=start))
+
+
+def open_store(root, dtype="float32"):
+    return FeatureStore.open(root, dataclasses.replace(KEY, storage_dtype=dtype))
+
+
 @pytest.fixture
 def store(tmp_path):
-    return FeatureStore.open(tmp_path, KEY)
+    return open_store(tmp_path)
 
 
 def shards(store):
@@ -31,7 +43,7 @@ def test_opening_a_store_writes_nothing(store):
 
 
 def test_settings_are_written_for_people_to_read(store):
-    store.write_shard(["a"], frames_of(2))
+    store.write_shard(["a"], features_of(2))
     settings = json.loads((store.folder / "settings.json").read_text())
     assert settings == {"digest": KEY.digest, **dataclasses.asdict(KEY)}
 
@@ -41,101 +53,202 @@ def test_settings_are_written_before_any_shard(store, monkeypatch):
         assert (store.folder / "settings.json").exists()
         raise OSError("disk full")
 
-    monkeypatch.setattr("emobox_hf.features.shard.save_file", fail)
+    monkeypatch.setattr("emobox_hf.features.tensorfile.write", fail)
     with pytest.raises(OSError, match="disk full"):
-        store.write_shard(["a"], frames_of(2))
+        store.write_shard(["a"], features_of(2))
     assert [path.name for path in store.folder.iterdir()] == ["settings.json"]
 
 
-def test_frames_come_back_in_the_order_asked_across_shards(store):
-    a, b, c = frames_of(2, 3, 1)
+def test_features_come_back_in_the_order_asked_across_shards(store):
+    a, b, c = features_of(2, 3, 1)
     store.write_shard(["a", "b"], [a, b])
-    store.write_shard(["c"], [c.numpy()])
+    store.write_shard(["c"], [c])
     assert store.keys() == {"a", "b", "c"}
-    ragged = store.read(["c", "b", "a", "b"])
+    asked = ["c", "b", "a", "b"]
+    ragged = store.read(asked)
     assert ragged.offsets.tolist() == [0, 1, 4, 6, 9]
     for found, expected in zip(ragged.utterances(), [c, b, a, b], strict=True):
-        assert torch.equal(found, expected)
+        assert torch.equal(found, expected.frames)
+    pooled = store.read_pooled(asked)
+    assert pooled.dtype == torch.float32
+    assert torch.equal(pooled, torch.stack([one.pooled for one in (c, b, a, b)]))
 
 
-@pytest.mark.parametrize(
-    ("name", "dtype"), [("float16", torch.float16), ("bfloat16", torch.bfloat16), ("float32", torch.float32)]
-)
-def test_frames_keep_the_storage_dtype(tmp_path, name, dtype):
-    store = FeatureStore.open(tmp_path, dataclasses.replace(KEY, storage_dtype=name))
-    (frames,) = frames_of(3)
-    store.write_shard(["a"], [frames])
-    assert store.read(["a"]).frames.dtype == dtype
-    assert torch.equal(store.read(["a"]).frames, frames.to(dtype))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_numbers_keep_the_storage_dtype(tmp_path, dtype):
+    store = open_store(tmp_path, dtype)
+    encoded = encoded_of(torch.randn(30, 5), 100 + torch.randn(1, 5))
+    store.write_shard(["a", "b"], encoded)
+    found, pooled = store.read(["a", "b"]), store.read_pooled(["a", "b"])
+    kept = torch.float16 if dtype == "int8" else getattr(torch, dtype)
+    assert found.frames.dtype == kept
+    for number, one in enumerate(encoded):
+        assert torch.equal(pooled[number], one.pooled.to(kept).float())
+        error = (found.utterances()[number] - one.frames.to(kept)).abs().amax(0).float()
+        steps = (one.frames.amax(0) - one.frames.amin(0)) / 254
+        # A step of int8 and a rounding of float16; other dtypes are what they are.
+        bound = steps * 0.6 + one.frames.abs().amax(0) * 2**-10 if dtype == "int8" else torch.zeros(5)
+        assert bool((error <= bound).all())
     assert store.verify() == []
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_shard_is_a_safetensors_file(tmp_path, dtype):
+    store = open_store(tmp_path, dtype)
+    encoded = features_of(2, 3)
+    path = store.write_shard(["a", "b"], encoded)
+    with safe_open(path, framework="pt") as file:
+        assert file.metadata()["features"] == store.key.digest
+        assert file.get_tensor("offsets").tolist() == [0, 2, 5]
+        frames = file.get_tensor("frames")
+        assert frames.dtype == getattr(torch, dtype)
+        if dtype != "int8":
+            assert torch.equal(frames.float(), torch.cat([one.frames for one in encoded]))
+        assert file.get_tensor("pooled").shape == (2, 2, 2, 2)
+        assert set(file.keys()) - {"scales"} == {"offsets", "checks", "pooled", "frames"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_what_is_kept_does_not_hold_on_to_a_batch(dtype):
+    batch = torch.zeros(1000, 4, dtype=getattr(torch, dtype))
+    kept = to_storage("a", Encoded(batch[:2], batch[:4].view(2, 2, 4)), dtype)
+    assert kept.frames.untyped_storage().nbytes() == kept.frames.nbytes
+    assert kept.pooled.untyped_storage().nbytes() == kept.pooled.nbytes
 
 
 def test_missing_keys_are_named_with_what_to_run(store):
-    store.write_shard(["a"], frames_of(2))
-    with pytest.raises(InputError, match=r"6 of 7 .*: b0, b1, b2, b3, b4 … and 1 more; run `emobox extract toy"):
-        store.read(["a", *(f"b{i}" for i in range(6))])
+    store.write_shard(["a"], features_of(2))
+    for read in (store.read, store.read_pooled):
+        with pytest.raises(
+            InputError, match=r"6 of 7 .*: b0, b1, b2, b3, b4 … and 1 more; run `emobox extract --corpus toy"
+        ):
+            read(["a", *(f"b{i}" for i in range(6))])
 
 
 def test_a_key_in_two_shards_is_read_from_the_first_by_name(store):
-    one, two = frames_of(2, 3)
+    one, two, other = *features_of(2, 3), *features_of(3, start=50)
     store.write_shard(["a", "b"], [one, two], writer=1)
-    store.write_shard(["a"], [two + 1], writer=0)
-    assert torch.equal(store.read(["a"]).frames, two + 1)
-    assert torch.equal(store.read(["b"]).frames, two)
+    store.write_shard(["a"], [other], writer=0)
+    assert torch.equal(store.read(["a"]).frames, other.frames)
+    assert torch.equal(store.read(["b"]).frames, two.frames)
+    assert torch.equal(store.read_pooled(["a"])[0], other.pooled)
 
 
 def test_writers_never_share_a_name_for_different_contents(store):
-    frames = frames_of(2)
-    paths = {store.write_shard(["a"], frames), store.write_shard(["a"], frames, writer=1)}
-    paths |= {store.write_shard(["b"], frames), store.write_shard(["a"], [frames[0] + 1])}
-    assert len(paths) == 4
+    one, other = features_of(2, 2)
+    louder = one._replace(pooled=one.pooled + 1)
+    paths = {store.write_shard(["a"], [one]), store.write_shard(["a"], [one], writer=1)}
+    paths |= {store.write_shard(["b"], [one]), store.write_shard(["a"], [other]), store.write_shard(["a"], [louder])}
+    assert len(paths) == 5
     # The same contents by the same writer are the same file.
-    assert store.write_shard(["a"], frames) in paths
+    assert store.write_shard(["a"], [one]) in paths
 
 
-@pytest.mark.parametrize("part", ["frames", "offsets", "keys"])
-def test_a_flipped_byte_is_noticed(store, part):
-    store.write_shard(["anna", "bert"], frames_of(2, 3))
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_any_flipped_byte_is_noticed(tmp_path, dtype):
+    store = open_store(tmp_path, dtype)
+    store.write_shard(["anna", "bert"], features_of(2, 3))
     (path,) = shards(store)
-    contents = bytearray(path.read_bytes())
-    place = {
-        "frames": len(contents) - 3,
-        "offsets": contents.index(np.array([0, 2, 5], dtype=np.int64).tobytes()) + 8,
-        "keys": contents.index(b"bert"),
-    }[part]
+    contents = path.read_bytes()
     assert store.verify() == []
-    contents[place] ^= 1
+    for place in range(len(contents)):
+        path.write_bytes(contents[:place] + bytes([contents[place] ^ 1]) + contents[place + 1 :])
+        problems = store.verify()
+        assert len(problems) == 1, f"byte {place}"
+        assert path.name in problems[0]
+        assert "extract again" in problems[0]
+
+
+def flip(path, tensor, place):
+    """Change one byte of a tensor in a shard."""
+    with safe_open(path, framework="pt") as file:
+        size = {name: file.get_tensor(name).nbytes for name in file.offset_keys()}
+    order = list(size)
+    start = path.stat().st_size - sum(size[name] for name in order[order.index(tensor) :])
+    contents = bytearray(path.read_bytes())
+    contents[start + place % size[tensor]] ^= 1
     path.write_bytes(contents)
-    (problem,) = store.verify()
-    assert path.name in problem
-    assert "extract again" in problem
+
+
+@pytest.mark.parametrize(
+    ("tensor", "of_frames", "of_pooled"),
+    [
+        ("frames", True, False),
+        ("scales", True, False),
+        ("pooled", False, True),
+        ("offsets", True, True),
+        ("checks", True, True),
+    ],
+)
+def test_damage_is_noticed_by_whoever_reads_it_and_no_one_else(tmp_path, tensor, of_frames, of_pooled):
+    store = open_store(tmp_path, "int8")
+    store.write_shard(["anna", "bert"], features_of(2, 3))
+    flip(shards(store)[0], tensor, -1)
+    for read, is_hit in ((store.read, of_frames), (store.read_pooled, of_pooled)):
+        if not is_hit:
+            assert len(read(["anna", "bert"])) == 2
+            continue
+        with pytest.raises(InputError, match=r"changed since .*delete .*extract again"):
+            read(["anna", "bert"])
+    if tensor in ("frames", "scales", "pooled"):
+        assert len(store.read(["anna"])) == 1  # the first utterance is whole
+        with pytest.raises(InputError, match="of utterance bert changed"):
+            (store.read if of_frames else store.read_pooled)(["bert"])
+
+
+def test_reading_a_subset_leaves_other_shards_alone(store):
+    for number, name in enumerate("abc"):
+        store.write_shard([name], features_of(2), writer=number)
+    flip(shards(store)[1], "frames", 0)
+    assert len(store.read(["a", "c"])) == 2
+    with pytest.raises(InputError, match="of utterance b changed"):
+        store.read(["a", "b"])
+
+
+def test_an_index_is_read_once_in_a_process(store, monkeypatch):
+    store.write_shard(["a"], features_of(2))
+    reads = []
+    read_header = shard.tensorfile.read_header
+    monkeypatch.setattr(shard.tensorfile, "read_header", lambda *args: reads.append(1) or read_header(*args))
+    assert store.keys() == FeatureStore.open(store.folder.parents[1], KEY).keys() == {"a"}
+    assert len(reads) == 1
+    store.write_shard(["b"], features_of(2))
+    assert store.keys() == {"a", "b"}
+    assert len(reads) == 2
 
 
 @pytest.mark.parametrize("size", [0, 5, 100, -1])
 def test_a_torn_shard_is_reported_and_never_read(store, size):
-    store.write_shard(["a"], frames_of(2))
-    store.write_shard(["b"], frames_of(4))
+    store.write_shard(["a"], features_of(2))
+    store.write_shard(["b"], features_of(4))
     torn = shards(store)[0]
     torn.write_bytes(torn.read_bytes()[:size])
     (problem,) = store.verify()
     assert "damaged" in problem
-    for look in (store.keys, lambda: store.read(["a"])):
+    for look in (store.keys, lambda: store.read(["a"]), lambda: store.read_pooled(["a"])):
         with pytest.raises(InputError, match=rf"damaged.*delete .*{torn.name}"):
             look()
 
 
 def test_a_shard_of_other_features_is_reported_and_never_read(store, tmp_path):
     other = FeatureStore.open(tmp_path, dataclasses.replace(KEY, layer=2))
-    store.write_shard(["a"], frames_of(2))
-    foreign = other.write_shard(["b"], frames_of(2))
+    store.write_shard(["a"], features_of(2))
+    foreign = other.write_shard(["b"], features_of(2))
     shutil.copy(foreign, store.folder / foreign.name)
     assert len(store.verify()) == 1
     with pytest.raises(InputError, match="found another file"):
         store.keys()
 
 
+def test_shards_of_different_encoders_in_one_store_are_refused(store):
+    store.write_shard(["a"], features_of(2))
+    store.write_shard(["b"], encoded_of(torch.zeros(2, 3)))
+    with pytest.raises(InputError, match="layers of"):
+        store.read(["a", "b"])
+
+
 def test_foreign_files_are_reported_and_hidden_leftovers_are_not(store):
-    store.write_shard(["a"], frames_of(2))
+    store.write_shard(["a"], features_of(2))
     (store.folder / ".0000-aa.safetensors.x.part").write_bytes(b"half a shard")
     assert store.verify() == []
     (store.folder / "notes.txt").write_text("mine")
@@ -144,26 +257,36 @@ def test_foreign_files_are_reported_and_hidden_leftovers_are_not(store):
 
 
 def test_a_folder_with_other_settings_is_refused(store, tmp_path):
-    store.write_shard(["a"], frames_of(2))
+    store.write_shard(["a"], features_of(2))
     (store.folder / "settings.json").write_text("{}")
     with pytest.raises(InputError, match="settings"):
         FeatureStore.open(tmp_path, KEY)
 
 
-def test_float16_overflow_names_the_utterance_and_the_way_out(tmp_path):
-    store = FeatureStore.open(tmp_path, dataclasses.replace(KEY, storage_dtype="float16"))
-    with pytest.raises(InputError, match=r"utterance b: frames reach 7e\+04.*float32 or bfloat16"):
-        store.write_shard(["a", "b"], [torch.ones(1, 2), torch.full((1, 2), 7e4)])
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_overflow_names_the_utterance_and_the_way_out(tmp_path, dtype):
+    store = open_store(tmp_path, dtype)
+    with pytest.raises(InputError, match=rf"utterance b: frames reach 7e\+04, more than {dtype}.*float32 or bfloat16"):
+        store.write_shard(["a", "b"], [*features_of(1), Encoded(torch.full((1, 2), 7e4), torch.zeros(2, 2, 2))])
+    with pytest.raises(InputError, match=r"utterance b: pooled vectors reach 7e\+04"):
+        store.write_shard(["b"], [Encoded(torch.zeros(1, 2), torch.full((2, 2, 2), 7e4))])
     assert store.keys() == set()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_frames_that_are_not_finite_are_refused(store, value):
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_numbers_that_are_not_finite_are_refused(tmp_path, value, dtype):
     with pytest.raises(InputError, match=r"utterance a: .*not finite.*float32 or bfloat16"):
-        store.write_shard(["a"], [torch.tensor([[1.0, value]])])
+        open_store(tmp_path, dtype).write_shard(["a"], encoded_of(torch.tensor([[1.0, value]])))
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (4,), (1, 2, 3)])
 def test_frames_of_a_wrong_shape_are_refused(store, shape):
     with pytest.raises(InputError, match=r"utterance a: expected frames \(time, dim\)"):
-        store.write_shard(["a"], [torch.zeros(shape)])
+        store.write_shard(["a"], [Encoded(torch.zeros(shape), torch.zeros(1, 2, 4))])
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (1, 2, 3), (1, 3, 4)])
+def test_pooled_vectors_of_a_wrong_shape_are_refused(store, shape):
+    with pytest.raises(InputError, match=r"utterance a: expected pooled vectors \(layers, 2, 4\)"):
+        store.write_shard(["a"], [Encoded(torch.zeros(3, 4), torch.zeros(shape))])

@@ -3,9 +3,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_clips import statistics_of
 
-from emobox_hf.features import RaggedFrames, normalize_utterances
-from emobox_hf.features.ragged import join_frames
+from emobox_hf.features import RaggedFrames, normalize_pooled, normalize_utterances
+from emobox_hf.features.ragged import concatenate, join_frames
 
 lengths = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
@@ -62,6 +63,35 @@ def test_normalizing_leaves_what_it_was_given():
     before = ragged.frames.clone()
     normalize_utterances(ragged)
     assert torch.equal(ragged.frames, before)
+
+
+@settings(max_examples=25, deadline=None)
+@given(lengths, st.floats(0.01, 30))
+def test_the_norm_of_pooled_vectors_is_the_mean_of_normed_frames(lengths, scale):
+    layers = [make_ragged(lengths), make_ragged([n + 1 for n in lengths]).select(range(len(lengths)))]
+    layers = [RaggedFrames(scale * one.frames - 2, one.offsets) for one in layers]
+    pooled = [torch.stack([statistics_of(frames) for frames in one.utterances()]) for one in layers]
+    normed = normalize_pooled(torch.stack(pooled, dim=1))
+    assert normed.dtype == torch.float32
+    assert normed.shape == (len(lengths), 2, 4)
+    for number, one in enumerate(layers):
+        torch.testing.assert_close(normed[:, number], normalize_utterances(one).pooled(), atol=1e-4, rtol=0)
+
+
+def test_one_dimension_with_a_large_mean_does_not_spoil_the_norm():
+    frames = torch.randn(200, 32, generator=torch.Generator().manual_seed(1))
+    frames[:, 5] += 900
+    expected = normalize_utterances(join_frames([frames])).pooled()
+    torch.testing.assert_close(normalize_pooled(statistics_of(frames)[None, None])[:, 0], expected, atol=1e-4, rtol=0)
+
+
+def test_concatenating_puts_one_part_behind_the_other():
+    one, two = make_ragged([3, 1]), make_ragged([2])
+    both = concatenate([one, two])
+    assert both.offsets.tolist() == [0, 3, 4, 6]
+    for found, expected in zip(both.utterances(), one.utterances() + two.utterances(), strict=True):
+        assert torch.equal(found, expected)
+    assert concatenate([two]) is two
 
 
 def test_frames_are_frozen():

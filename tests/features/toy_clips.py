@@ -1,11 +1,13 @@
 """Clips, an encoder and a key for the tests of this wing; also imported by the processes that those tests start."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
 
+from emobox_hf.encoders.backbone import Encoded
 from emobox_hf.errors import InputError
 from emobox_hf.features import Clip, FeatureKey
 
@@ -26,16 +28,30 @@ def make_waveform(number: int) -> np.ndarray:
     return rng.standard_normal(320 * int(rng.integers(3, 40))).astype(np.float32)
 
 
-def make_clips(n: int, *, unreadable: Sequence[int] = ()) -> list[Clip]:
-    def reader(number: int):
-        def read() -> np.ndarray:
-            if number in unreadable:
-                raise InputError(f"file {number} is torn")
-            return make_waveform(number)
+def make_clips(
+    n: int, *, unreadable: Collection[int] = (), read: Callable[[int], np.ndarray] = make_waveform
+) -> list[Clip]:
+    return [
+        Clip(
+            f"toy-{number:03d}",
+            len(make_waveform(number)) / 16000,
+            partial(refuse if number in unreadable else read, number),
+        )
+        for number in range(n)
+    ]
 
-        return read
 
-    return [Clip(f"toy-{number:03d}", len(make_waveform(number)) / 16000, reader(number)) for number in range(n)]
+def refuse(number: int) -> np.ndarray:
+    raise InputError(f"file {number} is torn")
+
+
+def encoded_of(*frames: torch.Tensor) -> list[Encoded]:
+    """Frames of one layer above another that is twice as loud, with their statistics."""
+    return [Encoded(one, torch.stack([statistics_of(2 * one), statistics_of(one)])) for one in frames]
+
+
+def statistics_of(frames: torch.Tensor) -> torch.Tensor:
+    return torch.stack([frames.mean(0), frames.std(0, correction=0)])
 
 
 @dataclass
@@ -50,11 +66,11 @@ class ToyEncoder:
     def padded_s(self, duration_s: float) -> float:
         return duration_s
 
-    def encode(self, waveforms: Sequence[np.ndarray]) -> list[torch.Tensor]:
+    def encode(self, waveforms: Sequence[np.ndarray]) -> list[Encoded]:
         self.seen.append(len(waveforms))
         longest = max(map(len, waveforms))
         frames = []
         for waveform in waveforms:
             blocks = torch.from_numpy(waveform).reshape(-1, 320)
             frames.append(torch.stack([blocks.mean(1), blocks[:, 0], torch.full((len(blocks),), longest)], dim=1))
-        return frames
+        return encoded_of(*frames)

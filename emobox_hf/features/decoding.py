@@ -1,0 +1,99 @@
+"""Clips decoded ahead of the encoder, by processes of their own."""
+
+import os
+import signal
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from emobox_hf.errors import InputError
+from emobox_hf.features.cores import count_cores
+
+Waveform = NDArray[np.float32]
+
+MAX_WORKERS = 8  # eight cores decode and resample several thousand seconds of audio a second
+BATCHES_AHEAD = 2  # of each worker: one in the making while another waits
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One utterance to encode.
+
+    Attributes:
+        key: Its key in the corpus.
+        duration_s: Its length; batches and shares are made of it, so it need not be exact.
+        read: Gives float32 (samples,) at 16 kHz, or raises InputError. Where processes are spawned and not forked
+            (macOS, Windows, Python 3.14), it must be one that pickle takes: a function of a module, a `partial` of one.
+    """
+
+    key: str
+    duration_s: float
+    read: Callable[[], Waveform]
+
+
+Loaded = tuple[Clip, Waveform | InputError]
+"""A clip with its sound, or with the reason why there is none."""
+
+
+def decode_ahead(batches: Sequence[Sequence[Clip]], *, n_workers: int) -> Generator[list[Loaded], None, None]:
+    """Each batch with its sound, in the order given; no more than `BATCHES_AHEAD` of each worker are held at a time.
+
+    Args:
+        batches: Clips that are encoded together.
+        n_workers: Processes that decode; 0 decodes here, when a batch is asked for.
+
+    Raises:
+        Exception: Whatever reading a clip raised that is no InputError.
+    """
+    n_workers = min(n_workers, len(batches))
+    loader: DataLoader[list[Waveform | InputError]] = DataLoader(
+        _Batches(batches),
+        batch_size=None,
+        num_workers=n_workers,
+        prefetch_factor=BATCHES_AHEAD if n_workers else None,
+        # Arrays go through a pipe as they are; tensors would need shared memory, of which a container has little.
+        collate_fn=_as_is,
+        worker_init_fn=_leave_signals_to_parent,
+        generator=torch.Generator(),  # else a number is drawn from the caller's
+    )
+    for batch, sounds in zip(batches, loader, strict=True):
+        yield list(zip(batch, sounds, strict=True))
+
+
+def default_workers(environment: Mapping[str, str] = os.environ) -> int:
+    """Processes that suit this machine: a core for each but the one that feeds the model, shared with `torchrun`'s."""
+    n_processes = max(1, int(environment.get("LOCAL_WORLD_SIZE") or 1))
+    return min(MAX_WORKERS, max(0, count_cores() // n_processes - 1))
+
+
+class _Batches(Dataset[list[Waveform | InputError]]):
+    def __init__(self, batches: Sequence[Sequence[Clip]]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int) -> list[Waveform | InputError]:
+        return [_read(clip) for clip in self.batches[number]]
+
+
+def _read(clip: Clip) -> Waveform | InputError:
+    try:
+        return clip.read()
+    except InputError as error:
+        return InputError(str(error))  # a bare one, since it may have to go through a pipe
+
+
+def _as_is(batch: Any) -> Any:
+    return batch
+
+
+def _leave_signals_to_parent(_: int) -> None:
+    """The parent stops its workers when it stops; they notice by themselves that it died."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

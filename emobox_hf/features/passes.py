@@ -1,0 +1,124 @@
+"""Batches through the encoder: those that do not fit in memory in parts, and the way of what comes out to the CPU."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from emobox_hf.errors import InputError
+from emobox_hf.features.decoding import Clip, Waveform
+
+if TYPE_CHECKING:
+    from emobox_hf.encoders.backbone import Encoded
+
+# What a device or a library says in a RuntimeError of no class of its own when memory is short.
+_MEMORY_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
+
+Pair = tuple[Clip, Waveform]
+
+
+class SupportsEncode(Protocol):
+    """What extraction asks of an encoder."""
+
+    def encode(self, waveforms: Sequence[Waveform]) -> "list[Encoded]":
+        """Frames and pooled vectors of each waveform, float32 (samples,) at 16 kHz."""
+
+    def padded_s(self, duration_s: float) -> float:
+        """Seconds that a clip takes up in the encoder by itself: Whisper pads each to 30 s, most others do not."""
+
+
+class Passes:
+    """Forward passes, smaller ones from the moment on that one did not fit in memory.
+
+    Attributes:
+        budget_s: Padded seconds that a pass may have; without bound until the memory sets one.
+        computed_s: Padded seconds encoded so far.
+    """
+
+    def __init__(self, encoder: SupportsEncode) -> None:
+        self.encoder = encoder
+        self.budget_s = float("inf")
+        self.computed_s = 0.0
+
+    def run(self, batch: Sequence[Pair]) -> "Iterator[tuple[list[Clip], list[Encoded] | InputError]]":
+        """The clips of a batch, some or all at a time, with what the encoder gave or with why it refused one."""
+        waiting = [list(batch)] if batch else []
+        while waiting:
+            part = waiting.pop()
+            cost_s = len(part) * max(self.encoder.padded_s(clip.duration_s) for clip, _ in part)
+            if len(part) > 1 and cost_s > self.budget_s:
+                waiting += _halves(part)
+                continue
+            outcome = self._encode(part)
+            if isinstance(outcome, MemoryError) and len(part) > 1:
+                self.budget_s = cost_s / 2
+                waiting += _halves(part)
+            elif isinstance(outcome, InputError) and len(part) > 1:
+                # It refused the batch for one of its clips; alone, each of them shows whether it is the one.
+                waiting += [[pair] for pair in reversed(part)]
+            elif isinstance(outcome, MemoryError):
+                yield [part[0][0]], InputError(_too_long(part[0][0], outcome))
+            else:
+                if not isinstance(outcome, InputError):
+                    self.computed_s += cost_s
+                yield [clip for clip, _ in part], outcome
+
+    def _encode(self, part: Sequence[Pair]) -> "list[Encoded] | InputError | MemoryError":
+        # An error is given back, not handled where it is caught: its traceback holds on to the tensors of the pass.
+        try:
+            return self.encoder.encode([waveform for _, waveform in part])
+        except InputError as error:
+            return error
+        except MemoryError as error:
+            return MemoryError(str(error))
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            return MemoryError(str(error).partition("\n")[0])
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory was short: torch has a class for a GPU's, and only a message for the rest."""
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _MEMORY_MESSAGES)
+
+
+def fetch(encoded: "list[Encoded]") -> "Callable[[], list[Encoded]]":
+    """Start to copy what an encoder gave to the CPU; the call that is given back waits for it.
+
+    From a GPU one copy a batch goes to pinned memory behind the forward pass, so that the next pass can be queued at
+    once.
+    """
+    device = encoded[0].frames.device
+    if device.type != "cuda":
+        return lambda: [one._replace(frames=one.frames.cpu(), pooled=one.pooled.cpu()) for one in encoded]
+    kind = type(encoded[0])
+    lengths = [len(one.frames) for one in encoded]
+    frames = _to_pinned(torch.cat([one.frames for one in encoded]))
+    pooled = _to_pinned(torch.stack([one.pooled for one in encoded]))
+    event: Any = torch.cuda.Event  # untyped in torch
+    copied = event(blocking=True)  # a waiting thread sleeps
+    copied.record(torch.cuda.current_stream(device))
+
+    def wait() -> "list[Encoded]":
+        copied.synchronize()
+        return [kind(*pair) for pair in zip(torch.split(frames, lengths), pooled.unbind(), strict=True)]
+
+    return wait
+
+
+def _to_pinned(tensor: torch.Tensor) -> torch.Tensor:
+    pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return pinned.copy_(tensor, non_blocking=True)
+
+
+def _halves(part: list[Pair]) -> list[list[Pair]]:
+    """The second half and the first, so that the first is popped first."""
+    middle = (len(part) + 1) // 2
+    return [part[middle:], part[:middle]]
+
+
+def _too_long(clip: Clip, error: MemoryError) -> str:
+    return (
+        f"{clip.duration_s:.1f} s of sound do not fit in memory even alone ({error}); leave such clips out with "
+        "--max-duration-s, compute in half precision with --mixed-precision bf16, or take a device with more memory"
+    )

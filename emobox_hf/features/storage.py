@@ -1,0 +1,93 @@
+"""What an encoder gives for one utterance -> the numbers that are kept: half precision, or int8 with a scale."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from emobox_hf.errors import InputError
+from emobox_hf.features.key import StorageDtype
+
+if TYPE_CHECKING:
+    from emobox_hf.encoders.backbone import Encoded
+
+FRAMES_DTYPES: dict[StorageDtype, torch.dtype] = {
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "float32": torch.float32,
+    "int8": torch.int8,
+}
+READ_DTYPES: dict[StorageDtype, torch.dtype] = {**FRAMES_DTYPES, "int8": torch.float16}
+"""Of what is read, and of pooled vectors and scales on disk: an int8 and its scale hold no more than float16 does."""
+
+
+class Stored(NamedTuple):
+    """One utterance as it is kept, on the CPU.
+
+    Attributes:
+        frames: (time, dim) in the storage dtype.
+        pooled: (layers, 2, dim), mean and standard deviation over time of every hidden state, in the storage dtype;
+            float16 beside int8 frames.
+        scales: float16 (2, dim) beside int8 frames, middle and step of each dimension; else None.
+    """
+
+    frames: torch.Tensor
+    pooled: torch.Tensor
+    scales: torch.Tensor | None
+
+
+def to_storage(key: str, encoded: "Encoded", dtype: StorageDtype) -> Stored:
+    """The frames and the pooled vectors of utterance `key` as they are stored, copies of what was given.
+
+    Raises:
+        InputError: There is no frame, a value is not finite, or one is too large for the storage dtype.
+    """
+    frames, pooled = encoded.frames.detach(), encoded.pooled.detach()
+    if frames.ndim != 2 or len(frames) == 0:
+        raise InputError(f"utterance {key}: expected frames (time, dim) with time above 0, found {tuple(frames.shape)}")
+    if pooled.ndim != 3 or pooled.shape[1:] != (2, frames.shape[1]):
+        raise InputError(
+            f"utterance {key}: expected pooled vectors (layers, 2, {frames.shape[1]}), found {tuple(pooled.shape)}"
+        )
+    stored_pooled = _convert(key, "pooled vectors", pooled, dtype)
+    stored_frames = _convert(key, "frames", frames, dtype)
+    if dtype != "int8":
+        return Stored(stored_frames, stored_pooled, None)
+    quantized, scales = quantize(frames.cpu())
+    return Stored(quantized, stored_pooled, scales)
+
+
+def _convert(key: str, what: str, given: torch.Tensor, dtype: StorageDtype) -> torch.Tensor:
+    """A copy on the CPU, in the dtype that is read, of numbers that it holds."""
+    # Always a copy: what was given may be a view of a whole padded batch, and would keep it in memory.
+    converted = torch.empty(given.shape, dtype=READ_DTYPES[dtype]).copy_(given)
+    if bool(converted.isfinite().all()):
+        return converted
+    if bool(given.isfinite().all()):
+        raise InputError(
+            f"utterance {key}: {what} reach {float(given.abs().max()):.4g}, more than {dtype} holds; store them as "
+            "float32 or bfloat16"
+        )
+    raise InputError(
+        f"utterance {key}: the encoder gave {what} that are not finite; check its audio, and compute with precision "
+        "'no' or 'bf16' and store as float32 or bfloat16 if half precision overflowed"
+    )
+
+
+def quantize(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames (time, dim) as int8 (time, dim) and float16 (2, dim), the middle and the step of each dimension.
+
+    Each dimension of an utterance has a middle and a step of its own. The dimensions of an encoder differ by orders of
+    magnitude, and some hardly move around a large value: a scale a frame would leave the small ones nothing.
+    """
+    low, high = frames.to(torch.float32).aminmax(dim=0)
+    scales = torch.stack([(low + high) / 2, (high - low) / 254]).to(torch.float16)
+    middle, step = scales.to(torch.float32)
+    # A step too small for float16 is 0: such a dimension is its middle.
+    steps = torch.where(step > 0, (frames - middle) / step, 0.0)
+    return steps.round().clamp(-127, 127).to(torch.int8), scales
+
+
+def dequantize(quantized: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
+    """What `quantize` was given, to half a step: float16 (time, dim)."""
+    middle, step = scales.to(torch.float32)
+    return torch.addcmul(middle, quantized.to(torch.float32), step).to(torch.float16)

@@ -1,0 +1,85 @@
+"""What comes out of the encoder into shards, on a thread of its own: fetched, checked, converted, hashed, written."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from emobox_hf.errors import InputError
+from emobox_hf.features.decoding import Clip
+from emobox_hf.features.storage import Stored, to_storage
+from emobox_hf.features.store import FeatureStore
+
+if TYPE_CHECKING:
+    from emobox_hf.encoders.backbone import Encoded
+
+FLUSH_S = 60.0
+"""Seconds of work after which a shard is written, however little is in it: what a kill can cost."""
+
+MAX_WAITING = 8
+"""Batches on their way to the disk; the encoder waits when there are more, so that memory is bounded."""
+
+
+class ShardWriter:
+    """Writes a shard whenever there is enough for one, and the rest when the block ends, however it ends.
+
+    Attributes:
+        n_written: Utterances in shards so far.
+        audio_s: Their seconds.
+        refused: Clips whose numbers cannot be stored, and why.
+    """
+
+    def __init__(self, store: FeatureStore, *, writer: int, shard_s: float, report: Callable[[float], object]) -> None:
+        self.n_written = 0
+        self.audio_s = 0.0
+        self.refused: list[tuple[Clip, InputError]] = []
+        self._store = store
+        self._writer = writer
+        self._shard_s = shard_s
+        self._report = report
+        self._pending: list[tuple[Clip, Stored]] = []
+        self._last_flush = time.perf_counter()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
+        self._waiting: deque[Future[None]] = deque()
+
+    def put(self, clips: Sequence[Clip], fetched: "Callable[[], list[Encoded]]") -> None:
+        """Hand over a batch; waits while too many are under way, and raises what went wrong with an earlier one."""
+        self._waiting.append(self._thread.submit(self._take, clips, fetched))
+        while self._waiting and (self._waiting[0].done() or len(self._waiting) > MAX_WAITING):
+            self._waiting.popleft().result()
+
+    def __enter__(self) -> Self:
+        """The writer, ready."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Wait for what is under way and write what is left, after an error or Ctrl-C too."""
+        self._thread.shutdown(wait=True)
+        self._flush()
+        for batch in self._waiting:
+            batch.result()
+
+    def _take(self, clips: Sequence[Clip], fetched: "Callable[[], list[Encoded]]") -> None:
+        for clip, encoded in zip(clips, fetched(), strict=True):
+            try:
+                self._pending.append((clip, to_storage(clip.key, encoded, self._store.key.storage_dtype)))
+            except InputError as error:
+                self.refused.append((clip, error))
+        self._report(sum(clip.duration_s for clip in clips))
+        is_due = time.perf_counter() - self._last_flush >= FLUSH_S
+        if is_due or sum(clip.duration_s for clip, _ in self._pending) >= self._shard_s:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._last_flush = time.perf_counter()
+        if not self._pending:
+            return
+        clips, stored = zip(*self._pending, strict=True)
+        self._pending = []
+        self._store.write_stored([clip.key for clip in clips], stored, writer=self._writer)
+        self.n_written += len(clips)
+        self.audio_s += sum(clip.duration_s for clip in clips)

@@ -1,0 +1,115 @@
+"""Batches that do not fit in memory, and batches that hold a clip the encoder refuses."""
+
+import numpy as np
+import pytest
+import torch
+from toy_clips import KEY, ToyEncoder, make_clips
+
+from emobox_hf.errors import InputError
+from emobox_hf.features import FeatureStore, extract
+from emobox_hf.features.passes import Passes, fetch, is_out_of_memory
+
+CLIPS = make_clips(40)
+OPTIONS = {"batch_s": 6.0, "n_workers": 0}
+ERRORS = {
+    "a GPU's": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee the manual"),
+    "a CPU's": lambda: RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 2 bytes"),
+    "Python's": MemoryError,
+}
+
+
+class Cramped(ToyEncoder):
+    """Has memory for so many seconds at once, padding included."""
+
+    def __init__(self, room_s, make_error=MemoryError):
+        super().__init__()
+        self.room_s, self.make_error, self.tried_s = room_s, make_error, []
+
+    def encode(self, waveforms):
+        self.tried_s.append(len(waveforms) * max(map(len, waveforms)) / 16000)
+        if self.tried_s[-1] > self.room_s:
+            raise self.make_error()
+        return super().encode(waveforms)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FeatureStore.open(tmp_path, KEY)
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_batches_are_halved_until_they_fit_and_stay_so(store, kind):
+    encoder = Cramped(1.7, ERRORS[kind])
+    report = extract(CLIPS, encoder, store, **OPTIONS)
+    assert report.n_extracted == 40
+    assert store.verify() == []
+    failed = [size_s for size_s in encoder.tried_s if size_s > encoder.room_s]
+    # The first batch is the largest, so it alone fails: 6 s, 3 s; from then on none is larger than 1.5 s.
+    assert 1 <= len(failed) <= 2
+    assert encoder.tried_s[: len(failed)] == failed
+    assert max(encoder.tried_s[len(failed) :]) <= failed[-1] / 2 + 1e-6
+    assert sum(encoder.seen) == 40
+
+
+def test_what_failed_is_not_counted_as_computed():
+    encoder = Cramped(3.0)
+    passes = Passes(encoder)
+    batch = [(clip, clip.read()) for clip in CLIPS[:12]]
+    done = list(passes.run(batch))
+    assert [clip for clips, _ in done for clip in clips] == CLIPS[:12]
+    assert max(encoder.tried_s) > 3.0
+    assert passes.computed_s == pytest.approx(sum(size_s for size_s in encoder.tried_s if size_s <= 3.0))
+
+
+def test_a_clip_that_does_not_fit_alone_says_what_to_do(store):
+    longest = max(CLIPS, key=lambda clip: clip.duration_s)
+    too_long = {clip.key for clip in CLIPS if clip.duration_s > 0.7}
+    assert longest.key in too_long
+    with pytest.raises(
+        InputError, match=r"utterance toy-\d+ cannot be encoded: 0\.\d s .* even alone .*--max-duration-s"
+    ):
+        extract(CLIPS, Cramped(0.7), store, **OPTIONS)
+    report = extract(CLIPS, Cramped(0.7), store, on_error="skip", **OPTIONS)
+    assert {one.key for one in report.left_out} == too_long
+    assert len(store.keys()) == 40 - len(too_long)
+
+
+def test_other_errors_of_the_encoder_are_raised_as_they_are(store):
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        extract(CLIPS, Cramped(0.0, lambda: RuntimeError("shapes do not fit")), store, **OPTIONS)
+
+
+def test_torch_says_on_a_cpu_what_is_looked_for():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60)
+    assert is_out_of_memory(caught.value)
+
+
+class Picky(ToyEncoder):
+    """Refuses a batch that holds a clip below eight frames, as an encoder does that needs so much."""
+
+    def encode(self, waveforms):
+        if min(map(len, waveforms)) < 8 * 320:
+            raise InputError("too short")
+        return super().encode(waveforms)
+
+
+def test_a_clip_the_encoder_refuses_does_not_take_its_batch_along(store):
+    short = {clip.key for clip in CLIPS if clip.duration_s < 8 * 0.02}
+    report = extract(CLIPS, Picky(), store, on_error="skip", batch_s=2.0, n_workers=0)
+    assert {one.key for one in report.left_out} == short != set()
+    assert {one.reason for one in report.left_out} == {"too short"}
+    assert store.keys() == {clip.key for clip in CLIPS} - short
+
+
+def test_a_refused_clip_leaves_its_neighbours_in_order():
+    batch = [(clip, clip.read()) for clip in sorted(CLIPS, key=lambda clip: -clip.duration_s)]
+    done = list(Passes(Picky()).run(batch))
+    assert [clip for clips, _ in done for clip in clips] == [clip for clip, _ in batch]
+
+
+def test_fetching_gives_the_same_numbers_on_the_cpu():
+    encoded = ToyEncoder().encode([np.ones(640, np.float32), np.zeros(320, np.float32)])
+    for given, found in zip(encoded, fetch(encoded)(), strict=True):
+        assert torch.equal(given.frames, found.frames)
+        assert torch.equal(given.pooled, found.pooled)
