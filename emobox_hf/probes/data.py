@@ -6,7 +6,6 @@ from itertools import combinations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.probes.jobs import Indices, Job
@@ -28,32 +27,6 @@ class ProbeData:
     labels: Indices
     n_classes: int
 
-    def batch(self, items: Indices, *, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
-        """Frames of `items` end to end, (frames, dim) in `dtype`, and their averaging matrix, (items, frames)."""
-        spans = [self.frames[self.offsets[item] : self.offsets[item + 1]] for item in items]
-        lengths = torch.tensor([len(span) for span in spans], device=self.frames.device)
-        return torch.cat(spans).to(dtype), averaging_matrix(lengths)
-
-    def targets(self, items: Indices) -> torch.Tensor:
-        """Labels of `items`, int64 (items,), where the frames are."""
-        return torch.from_numpy(self.labels[items]).to(self.frames.device)
-
-    def pooled(self) -> NDArray[np.float64]:
-        """Mean over the frames of each utterance, float64 (n, dim)."""
-        spans = torch.split(self.frames, np.diff(self.offsets).tolist())
-        means = torch.stack([span.mean(dim=0, dtype=torch.float64) for span in spans])
-        return np.asarray(means.cpu())
-
-
-def averaging_matrix(lengths: torch.Tensor) -> torch.Tensor:
-    """float32 (items, frames) whose product with frames laid end to end is the mean of each item's frames.
-
-    A product of matrices adds up in a fixed order on every device, which a scatter does not.
-    """
-    item = torch.arange(len(lengths), device=lengths.device)
-    owner = torch.repeat_interleave(item, lengths)
-    return (owner == item[:, None]) / lengths[:, None].to(torch.float32)
-
 
 def check_data(frames: torch.Tensor, offsets: object, labels: object, n_classes: int) -> ProbeData:
     """The arrays as ProbeData.
@@ -61,7 +34,7 @@ def check_data(frames: torch.Tensor, offsets: object, labels: object, n_classes:
     Raises:
         InputError: Shapes or dtypes do not fit, an utterance has no frames, or a label is out of range.
     """
-    bounds, classes = _integers("offsets", offsets), _integers("labels", labels)
+    bounds, classes = _integers("offsets", offsets), check_labels(labels, n_classes)
     if frames.ndim != 2 or not frames.is_floating_point():
         raise InputError(f"frames are floating point (frames, dim), not {frames.dtype} {tuple(frames.shape)}")
     if len(bounds) != len(classes) + 1 or bounds[0] != 0 or bounds[-1] != len(frames):
@@ -71,15 +44,25 @@ def check_data(frames: torch.Tensor, offsets: object, labels: object, n_classes:
         )
     if len(empty := np.flatnonzero(np.diff(bounds) <= 0)):
         raise InputError(f"each utterance needs a frame, but these have none: {first_five(empty)}")
+    return ProbeData(frames, bounds, classes, n_classes)
+
+
+def check_labels(labels: object, n_classes: int) -> Indices:
+    """The labels as int64 (n,).
+
+    Raises:
+        InputError: They are not whole numbers in one row, or one is out of range.
+    """
+    classes = _integers("labels", labels)
     if len(outside := np.flatnonzero((classes < 0) | (classes >= n_classes))):
         raise InputError(
             f"labels lie from 0 to {n_classes - 1}, but these utterances have others: "
             + first_five(f"{item} ({classes[item]})" for item in outside)
         )
-    return ProbeData(frames, bounds, classes, n_classes)
+    return classes
 
 
-def check_jobs(jobs: Sequence[Job], data: ProbeData) -> None:
+def check_jobs(jobs: Sequence[Job], labels: Indices) -> None:
     """Refuse jobs that cannot be trained or would leak.
 
     Raises:
@@ -91,9 +74,9 @@ def check_jobs(jobs: Sequence[Job], data: ProbeData) -> None:
         for name, items in parts.items():
             if not len(items):
                 raise InputError(f"fold {job.fold} has no utterance in {name}; every part needs one")
-            if items.min() < 0 or items.max() >= len(data.labels):
+            if items.min() < 0 or items.max() >= len(labels):
                 raise InputError(
-                    f"fold {job.fold}: indices in {name} lie from 0 to {len(data.labels) - 1}, found "
+                    f"fold {job.fold}: indices in {name} lie from 0 to {len(labels) - 1}, found "
                     f"{items.min()} to {items.max()}"
                 )
         for (one, first), (other, second) in combinations(parts.items(), 2):
@@ -101,13 +84,13 @@ def check_jobs(jobs: Sequence[Job], data: ProbeData) -> None:
                 raise InputError(
                     f"fold {job.fold}: {one} and {other} share utterances {first_five(shared)}; remove them from one"
                 )
-        if len(found := np.unique(data.labels[parts["train"]])) < 2:
+        if len(found := np.unique(labels[parts["train"]])) < 2:
             raise InputError(f"fold {job.fold}: train needs two classes or more, found only {found[0]}")
 
 
-def untrained_classes(data: ProbeData, job: Job) -> tuple[int, ...]:
+def untrained_classes(labels: Indices, job: Job) -> tuple[int, ...]:
     """Classes of the test part that the training part lacks."""
-    return tuple(np.setdiff1d(data.labels[job.test], data.labels[job.train]).tolist())
+    return tuple(np.setdiff1d(labels[job.test], labels[job.train]).tolist())
 
 
 def _integers(name: str, values: object) -> Indices:

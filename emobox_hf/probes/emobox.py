@@ -1,8 +1,10 @@
-"""The `emobox` head: a two-layer probe on frames, trained with Adam; validation chooses epoch and learning rate."""
+"""The `emobox` head: many two-layer probes on frames trained as one; validation chooses epoch and learning rate."""
 
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -11,19 +13,55 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from emobox_hf.errors import InputError
-from emobox_hf.probes.data import ProbeData
+from emobox_hf.probes.adam import Adam
+from emobox_hf.probes.batches import Batch, BatchSource, list_batches
 from emobox_hf.probes.jobs import Candidate, Indices, Job
 from emobox_hf.probes.settings import ProbeSettings, scale_learning_rate
-from emobox_hf.scores import compute_scores
+from emobox_hf.scores import ua
 
 
 class Weights(NamedTuple):
-    """Weights of one head: (hidden, dim), (hidden,), (classes, hidden), (classes,)."""
+    """Weights of a stack of heads, one a job and learning rate, as torch's Linear lays them out.
+
+    (jobs, rates * hidden, dim), (jobs, 1, rates * hidden), (jobs, rates, classes, hidden), (jobs, rates, 1, classes):
+    the learning rates of a job see the same batches, so their frame layers are one matrix.
+    """
 
     frame: torch.Tensor
     frame_bias: torch.Tensor
     utterance: torch.Tensor
     utterance_bias: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the weights of one job lie in one row of numbers: layer by layer, within a layer rate by rate."""
+
+    rates: int
+    dim: int
+    hidden: int
+    classes: int
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of each of the four weights, for one rate."""
+        return self.hidden * self.dim, self.hidden, self.classes * self.hidden, self.classes
+
+    def view(self, flat: torch.Tensor) -> Weights:
+        """The weights that `flat` (jobs, numbers) holds; they share its memory."""
+        ends = list(accumulate(self.rates * size for size in self.sizes))
+        frame, frame_bias, utterance, bias = flat.tensor_split(ends[:-1], dim=1)
+        return Weights(
+            frame.view(-1, self.rates * self.hidden, self.dim),
+            frame_bias[:, None],
+            utterance.view(-1, self.rates, self.classes, self.hidden),
+            bias.view(-1, self.rates, 1, self.classes),
+        )
+
+    def rate_of_numbers(self) -> torch.Tensor:
+        """Which learning rate each number of a row belongs to, int64 (numbers,)."""
+        rates = torch.arange(self.rates)
+        return torch.cat([rates.repeat_interleave(size) for size in self.sizes])
 
 
 class Validation(NamedTuple):
@@ -34,101 +72,120 @@ class Validation(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """One learning rate's outcome: its record, and the validation and weights of its best epoch."""
+    """What became of a job: a candidate for each learning rate, the one chosen, float32 (n_test, n_classes)."""
 
-    candidate: Candidate
-    validation: Validation
-    weights: Weights
+    candidates: list[Candidate]
+    chosen: Candidate
+    test_probabilities: NDArray[np.float32]
 
 
-def draw_weights(dim: int, hidden_dim: int, n_classes: int, generator: torch.Generator) -> Weights:
-    """First weights, each layer uniform within 1 / sqrt(inputs): the rule of torch's Linear, which EmoBox uses."""
+History = list[list[list[Validation]]]
+"""By job, learning rate and epoch."""
+
+
+def draw_weights(dim: int, hidden_dim: int, n_classes: int, generator: torch.Generator) -> list[torch.Tensor]:
+    """First weights (hidden, dim), (hidden,), (classes, hidden), (classes,) of one head.
+
+    Each layer is uniform within 1 / sqrt(inputs): the rule of torch's Linear, which EmoBox uses.
+    """
 
     def uniform(*shape: int, inputs: int) -> torch.Tensor:
         bound = 1 / math.sqrt(inputs)
         return torch.empty(shape).uniform_(-bound, bound, generator=generator)
 
-    return Weights(
+    return [
         uniform(hidden_dim, dim, inputs=dim),
         uniform(hidden_dim, inputs=dim),
         uniform(n_classes, hidden_dim, inputs=hidden_dim),
         uniform(n_classes, inputs=hidden_dim),
-    )
+    ]
 
 
-def forward(weights: Weights, frames: torch.Tensor, average: torch.Tensor) -> torch.Tensor:
-    """Logits float32 (items, classes) of ragged frames (frames, dim) and their averaging matrix (items, frames).
+def generator_of(job: Job, purpose: str) -> torch.Generator:
+    """A source of chance for one purpose of one job: SHA-256 of seed, fold and purpose, so jobs can run anywhere."""
+    digest = hashlib.sha256(f"{job.seed}\n{job.fold}\n{purpose}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def forward(weights: Weights, batch: Batch, averages: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Hidden frames (jobs, frames, rates * hidden), their means (jobs, rates, items, hidden), logits (…, classes).
 
     The frame layer runs in the dtype of the frames; means and logits are float32 always.
     """
-    hidden = functional.linear(frames, weights.frame.to(frames.dtype), weights.frame_bias.to(frames.dtype)).relu()
-    pooled = average @ hidden.to(torch.float32)  # (items, frames) @ (frames, hidden)
-    logits: torch.Tensor = functional.linear(pooled, weights.utterance, weights.utterance_bias)
-    return logits
+    dtype = batch.frames.dtype
+    hidden = multiply(batch.frames, weights.frame.to(dtype).mT).add_(weights.frame_bias.to(dtype)).relu_()
+    pooled = multiply(averages, hidden.to(torch.float32))  # (jobs, items, rates * hidden)
+    n_jobs, n_rates, _, n_hidden = weights.utterance.shape
+    pooled = pooled.view(n_jobs, -1, n_rates, n_hidden).transpose(1, 2)  # (jobs, rates, items, hidden)
+    return hidden, pooled, pooled @ weights.utterance.mT + weights.utterance_bias
 
 
-def train_emobox(
-    data: ProbeData, job: Job, settings: ProbeSettings, *, dtype: torch.dtype, tick: Callable[[], object]
-) -> tuple[list[Candidate], Candidate, NDArray[np.float32]]:
-    """Candidates (one a learning rate), the one chosen, and its test probabilities float32 (n_test, n_classes).
+def backward(weights: Weights, batch: Batch, gradients: Weights) -> None:
+    """Write into `gradients` those of each head's mean cross-entropy over its items of the batch.
 
-    All learning rates start from the same weights and see the same batches. The choice looks at the validation part
-    alone: within a learning rate the epoch with the best UA, then the lower loss, then the earlier epoch; between
-    learning rates the best UA, then the lower loss, then the earlier one in the settings. The test part is read once,
-    by the chosen weights. `tick` is called after every epoch and may raise to end the training.
+    Written out, because frames need no gradient and each item hands the same one to all its frames: what autograd
+    would multiply (frames x items x hidden) is looked up here.
     """
-    trained = [_train(data, job, settings, rate, dtype=dtype, tick=tick) for rate in settings.learning_rates]
-    best = trained[best_of([one.validation for one in trained])]
-    logits = predict(best.weights, data, job.test, batch_size=settings.batch_size, dtype=dtype)
-    return [one.candidate for one in trained], best.candidate, logits.softmax(dim=1).cpu().numpy()
+    hidden, pooled, logits = forward(weights, batch, batch.averages())
+    is_item = batch.lengths > 0
+    share = is_item / is_item.sum(dim=1, keepdim=True).clamp(min=1)  # (jobs, items)
+    wanted = functional.one_hot(batch.targets, logits.shape[-1])[:, None]  # (jobs, 1, items, classes)
+    error = (logits.softmax(dim=-1) - wanted) * share[:, None, :, None]
+    gradients.utterance.copy_(error.mT @ pooled)
+    gradients.utterance_bias.copy_(error.sum(dim=2, keepdim=True))
+    means = (error @ weights.utterance).transpose(1, 2).flatten(2)  # (jobs, items, rates * hidden)
+    rows = functional.pad(means / batch.lengths.clamp(min=1)[:, :, None], (0, 0, 0, 1))  # one row of 0 for padding
+    first = torch.arange(len(rows), device=rows.device)[:, None] * rows.shape[1]
+    handed = rows.to(hidden.dtype).flatten(0, 1).index_select(0, (first + batch.owner).flatten())
+    handed = torch.ops.aten.threshold_backward(handed.view_as(hidden), hidden, 0)  # (jobs, frames, rates * hidden)
+    gradients.frame.copy_(multiply(handed.mT, batch.frames))
+    gradients.frame_bias.copy_(handed.sum(dim=1, keepdim=True, dtype=torch.float32))
+
+
+def multiply(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Product of two stacks of matrices; a stack of one as plain matrices, which is faster on a CPU."""
+    return (one[0] @ other[0])[None] if len(one) == 1 else one @ other
 
 
 @torch.no_grad()
-def predict(weights: Weights, data: ProbeData, items: Indices, *, batch_size: int, dtype: torch.dtype) -> torch.Tensor:
-    """Logits float32 (items, classes)."""
-    batches = (items[start : start + batch_size] for start in range(0, len(items), batch_size))
-    return torch.cat([forward(weights, *data.batch(batch, dtype=dtype)) for batch in batches])
+def train_stack(
+    source: BatchSource, jobs: Sequence[Job], settings: ProbeSettings, *, tick: Callable[[int], object]
+) -> list[Trained]:
+    """Train all learning rates of all `jobs` as one computation; each is what it would be alone, up to rounding.
 
+    All learning rates of a job start from the same weights and see the same batches. The choice looks at the
+    validation part alone: within a learning rate the epoch with the best UA, then the lower loss, then the earlier
+    epoch; between learning rates the best UA, then the lower loss, then the earlier one in the settings. The test part
+    is read once, by the chosen weights. `tick` is called with the number of jobs after every epoch and may raise to
+    end the training.
 
-def _train(
-    data: ProbeData,
-    job: Job,
-    settings: ProbeSettings,
-    learning_rate: float,
-    *,
-    dtype: torch.dtype,
-    tick: Callable[[], object],
-) -> Trained:
-    """The best epoch at one learning rate."""
-    initial = draw_weights(data.frames.shape[1], settings.hidden_dim, data.n_classes, _generator(job, "weights"))
-    weights = Weights(*(tensor.to(data.frames.device).requires_grad_() for tensor in initial))
-    optimizer = torch.optim.Adam(weights, lr=learning_rate)
-    best_weights = weights
-    generator = _generator(job, "batches")
-    history: list[Validation] = []
+    Raises:
+        InputError: A validation loss is not finite.
+    """
+    data = source.data
+    layout = Layout(len(settings.learning_rates), data.frames.shape[1], settings.hidden_dim, data.n_classes)
+    flat = _first_weights(jobs, layout).to(source.device)
+    best, gradient = flat.clone(), torch.empty_like(flat)
+    weights, gradients = layout.view(flat), layout.view(gradient)
+    rate_of_numbers = layout.rate_of_numbers().to(source.device)
+    adam = Adam(flat, torch.tensor(settings.learning_rates).to(source.device)[rate_of_numbers])
+    chances = [generator_of(job, "batches") for job in jobs]
+    batch_size = settings.batch_size
+    validation = list_batches([job.validation for job in jobs], batch_size)
+    history: History = [[[] for _ in settings.learning_rates] for _ in jobs]
     for epoch in range(settings.epochs):
+        items = list_batches(
+            [_shuffle(job.train, chance) for job, chance in zip(jobs, chances, strict=True)], batch_size
+        )
         scale = scale_learning_rate(epoch, epochs=settings.epochs, warmup_epochs=settings.warmup_epochs)
-        optimizer.param_groups[0]["lr"] = learning_rate * scale
-        order = job.train[torch.randperm(len(job.train), generator=generator).numpy()]
-        for start in range(0, len(order), settings.batch_size):
-            items = order[start : start + settings.batch_size]
-            loss = functional.cross_entropy(forward(weights, *data.batch(items, dtype=dtype)), data.targets(items))
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        history.append(_validate(weights, data, job, batch_size=settings.batch_size, dtype=dtype))
-        if best_of(history) == epoch:
-            best_weights = Weights(*(tensor.detach().clone() for tensor in weights))
-        tick()
-    best, last = best_of(history), history[-1]
-    candidate = Candidate(
-        {"learning_rate": learning_rate, "epoch": best + 1},
-        validation_ua=history[best].ua,
-        validation_loss=history[best].loss,
-        last_validation_ua=last.ua,
-        last_validation_loss=last.loss,
-    )
-    return Trained(candidate, history[best], best_weights)
+        steps = adam.plan(items[:, :, 0] >= 0, scale)
+        for step, batch in zip(steps, source.read(items), strict=True):
+            backward(weights, batch, gradients)
+            adam.step(flat, gradient, step)
+        is_better = _note(history, jobs, *_validate(weights, source, validation))
+        best = torch.where(is_better.to(source.device)[:, rate_of_numbers], flat, best)
+        tick(len(jobs))
+    return _apply(source, jobs, settings, layout.view(best), history)
 
 
 def best_of(validations: Sequence[Validation]) -> int:
@@ -136,19 +193,82 @@ def best_of(validations: Sequence[Validation]) -> int:
     return max(range(len(validations)), key=lambda index: (validations[index].ua, -validations[index].loss))
 
 
-def _validate(weights: Weights, data: ProbeData, job: Job, *, batch_size: int, dtype: torch.dtype) -> Validation:
-    logits = predict(weights, data, job.validation, batch_size=batch_size, dtype=dtype)
-    loss = float(functional.cross_entropy(logits, data.targets(job.validation)))
-    if not math.isfinite(loss):
-        raise InputError(
-            f"fold {job.fold}: the validation loss is not finite; check the frames for values that are not, and the "
-            "learning rates for ones that are too high"
-        )
-    predictions = logits.argmax(dim=1).cpu().numpy()
-    return Validation(compute_scores(data.labels[job.validation], predictions, data.n_classes).ua, loss)
+def _shuffle(items: Indices, generator: torch.Generator) -> Indices:
+    order: Indices = items[torch.randperm(len(items), generator=generator).numpy()]
+    return order
 
 
-def _generator(job: Job, purpose: str) -> torch.Generator:
-    """A source of chance for one purpose of one job: SHA-256 of seed, fold and purpose, so jobs can run anywhere."""
-    digest = hashlib.sha256(f"{job.seed}\n{job.fold}\n{purpose}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+def _first_weights(jobs: Sequence[Job], layout: Layout) -> torch.Tensor:
+    """float32 (jobs, numbers); all rates of a job begin alike."""
+    rows = []
+    for job in jobs:
+        drawn = draw_weights(layout.dim, layout.hidden, layout.classes, generator_of(job, "weights"))
+        rows.append(torch.cat([tensor.flatten().repeat(layout.rates) for tensor in drawn]))
+    return torch.stack(rows)
+
+
+def _validate(weights: Weights, source: BatchSource, items: Indices) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """UA and mean cross-entropy, (jobs, rates) each; all that an epoch fetches from the device."""
+    found = []
+    for batch in source.read(items):
+        *_, logits = forward(weights, batch, batch.averages())
+        wanted = functional.one_hot(batch.targets, logits.shape[-1]) * (batch.lengths > 0)[:, :, None]
+        wanted = wanted[:, None].to(logits.dtype)  # (jobs, 1, items, classes)
+        predicted = functional.one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
+        loss = -(logits.log_softmax(dim=-1) * wanted).sum(dim=(2, 3))
+        found.append(torch.cat([(wanted.mT @ predicted).flatten(2), loss[:, :, None]], dim=2))
+    sums = torch.stack(found).sum(dim=0).cpu().numpy().astype(np.float64)  # (jobs, rates, classes * classes + 1)
+    n_classes = source.data.n_classes
+    confusion = sums[:, :, :-1].reshape(*sums.shape[:2], n_classes, n_classes)
+    return ua(confusion), sums[:, :, -1] / (items >= 0).sum(axis=(0, 2))[:, None]
+
+
+def _note(history: History, jobs: Sequence[Job], uas: NDArray[np.float64], losses: NDArray[np.float64]) -> torch.Tensor:
+    """Add an epoch to the history; bool (jobs, rates), where it is the best so far."""
+    is_better = torch.zeros(uas.shape, dtype=torch.bool)
+    for (index, rate), loss in np.ndenumerate(losses):
+        if not math.isfinite(loss):
+            raise InputError(
+                f"fold {jobs[index].fold}: the validation loss is not finite; check the frames for values that are "
+                "not, and the learning rates for ones that are too high"
+            )
+        epochs = history[index][rate]
+        epochs.append(Validation(float(uas[index, rate]), float(loss)))
+        is_better[index, rate] = best_of(epochs) == len(epochs) - 1
+    return is_better
+
+
+def _apply(
+    source: BatchSource, jobs: Sequence[Job], settings: ProbeSettings, best: Weights, history: History
+) -> list[Trained]:
+    """Choose a learning rate for each job and predict its test part with that."""
+    candidates = [
+        [_candidate(rate, epochs) for rate, epochs in zip(settings.learning_rates, of_job, strict=True)]
+        for of_job in history
+    ]
+    chosen = [best_of([epochs[best_of(epochs)] for epochs in of_job]) for of_job in history]
+    rows, n_rates = torch.arange(len(jobs)), len(settings.learning_rates)
+    weights = Weights(
+        best.frame.reshape(len(jobs), n_rates, settings.hidden_dim, -1)[rows, chosen],
+        best.frame_bias.reshape(len(jobs), n_rates, 1, settings.hidden_dim)[rows, chosen],
+        best.utterance[rows, chosen][:, None],
+        best.utterance_bias[rows, chosen][:, None],
+    )
+    items = list_batches([job.test for job in jobs], settings.batch_size)
+    logits = torch.cat([forward(weights, batch, batch.averages())[2] for batch in source.read(items)], dim=2)
+    probabilities = logits[:, 0].softmax(dim=-1).cpu().numpy()  # (jobs, steps * items, classes)
+    return [
+        Trained(mine, mine[rate], probabilities[index, : len(jobs[index].test)])
+        for index, (mine, rate) in enumerate(zip(candidates, chosen, strict=True))
+    ]
+
+
+def _candidate(learning_rate: float, epochs: Sequence[Validation]) -> Candidate:
+    best, last = best_of(epochs), epochs[-1]
+    return Candidate(
+        {"learning_rate": learning_rate, "epoch": best + 1},
+        validation_ua=epochs[best].ua,
+        validation_loss=epochs[best].loss,
+        last_validation_ua=last.ua,
+        last_validation_loss=last.loss,
+    )

@@ -38,7 +38,8 @@ class Candidate:
     Attributes:
         choice: `{"learning_rate": …, "epoch": …}` with the best epoch counted from 1, or `{"c": …}`.
         validation_ua: UA on the validation part at that choice, from 0 to 1.
-        validation_loss: Mean cross-entropy there; None for the `linear` head, which is chosen by UA alone.
+        validation_loss: Mean cross-entropy there. For the `linear` head, over the utterances whose class training has,
+            and None if there are none; it is chosen by UA alone.
         last_validation_ua: UA after the last epoch; None for the `linear` head.
         last_validation_loss: Mean cross-entropy after the last epoch; None for the `linear` head.
         is_converged: Whether the solver ended within its iterations; None for the `emobox` head.
@@ -59,13 +60,15 @@ class ProbeResult:
     Attributes:
         fold: The job's fold.
         seed: The job's seed.
-        chosen: The choice of the candidate that validation preferred.
+        chosen: The choice of the candidate that validation preferred; of the `linear` head on one of several layers,
+            also `{"layer": …}`, the layer's name.
         validation_ua: Its UA there, from 0 to 1.
         candidates: All candidates, in the order of the settings.
         test_probabilities: float32 (n_test, n_classes), rows in the order of the job's `test`.
         untrained_classes: Classes that the test part has and the training part lacks. They cannot be learned; the
             `linear` head gives them probability 0.
-        seconds: Wall time of the job.
+        seconds: Wall time of the job; of several that were trained as one, their wall time divided by their number.
+        layer_weights: What a learned weighted sum gives to each layer, adding up to 1; None where there is no sum.
     """
 
     fold: str
@@ -76,6 +79,23 @@ class ProbeResult:
     test_probabilities: NDArray[np.float32]
     untrained_classes: tuple[int, ...]
     seconds: float
+    layer_weights: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LayerProbes:
+    """What one job of the `linear` head gave on the layers of an encoder.
+
+    Attributes:
+        by_layer: One result a layer, in the order given.
+        best: Index of the layer that validation prefers: the best UA, then the lower loss of the model that was
+            validated, before any refit, then the earlier layer.
+        weighted: The probe on the learned weighted sum of the layers; None with a single layer.
+    """
+
+    by_layer: tuple[ProbeResult, ...]
+    best: int
+    weighted: ProbeResult | None
 
 
 def list_jobs(splits: Mapping[str, Split], settings: ProbeSettings) -> list[Job]:

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from emobox_hf.errors import InputError
 
 Head = Literal["emobox", "linear"]
+Precision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +26,14 @@ class ProbeSettings:
         warmup_epochs: Epochs of rising learning rate, see `scale_learning_rate`.
         batch_size: Utterances in a batch.
         learning_rates: Candidates; validation chooses.
+        precision: In what the `emobox` head's frame layer is computed; means, logits and weights are float32 always.
         regularisation: Candidates for the `linear` head's C, scikit-learn's inverse strength of the L2 penalty on the
             sum (not mean) of the losses; validation chooses.
         standardize: Bring each dimension of the `linear` head's input to mean 0 and variance 1 on the training part.
         refit: Fit the `linear` head once more on train and validation together with the chosen C, standardisation
             included. The `emobox` head is never refitted: its epoch was chosen for the weights it has.
-        max_iterations: Limit of the `linear` head's solver.
+        max_iterations: Steps of the `linear` head's solvers at most, for each C. Ten are usual on a layer; on the
+            weighted sum of layers no more than `weighted.MOST_STEPS` are taken.
     """
 
     head: Head = "emobox"
@@ -40,6 +43,7 @@ class ProbeSettings:
     warmup_epochs: int = 10
     batch_size: int = 32
     learning_rates: tuple[float, ...] = (1e-3, 1e-4)
+    precision: Precision = "float32"
     regularisation: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1)
     standardize: bool = True
     refit: bool = True
@@ -49,6 +53,8 @@ class ProbeSettings:
         """Refuse settings that no probe can be trained with."""
         if self.head not in get_args(Head):
             raise InputError(f"head is one of {', '.join(get_args(Head))}, not {self.head!r}")
+        if self.precision not in get_args(Precision):
+            raise InputError(f"precision is one of {', '.join(get_args(Precision))}, not {self.precision!r}")
         for name in ("hidden_dim", "epochs", "batch_size", "max_iterations"):
             if (value := getattr(self, name)) < 1:
                 raise InputError(f"{name} is a whole number from 1, not {value}")

@@ -1,32 +1,26 @@
-"""Training of many probes: each job on one core, several jobs side by side."""
+"""Training of many probes on frames: jobs side by side on a CPU's cores, stacked into one computation on a GPU."""
 
-import os
-import sys
-import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from emobox_hf.errors import InputError
-from emobox_hf.probes.data import ProbeData, check_data, check_jobs, untrained_classes
-from emobox_hf.probes.emobox import train_emobox
-from emobox_hf.probes.jobs import Candidate, Job, ProbeResult
-from emobox_hf.probes.linear import train_linear
+from emobox_hf.probes.batches import BatchSource, longest_batch, open_source
+from emobox_hf.probes.data import check_data, check_jobs, untrained_classes
+from emobox_hf.probes.emobox import train_stack
+from emobox_hf.probes.jobs import Job, ProbeResult
 from emobox_hf.probes.settings import ProbeSettings
+from emobox_hf.probes.workers import Tick, run_units
 
 Integers = NDArray[np.int64] | torch.Tensor
-Trained = tuple[list[Candidate], Candidate, NDArray[np.float32]]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+MOST_STACKED = 64
+"""Jobs in a stack on an accelerator at most; by then launches cost nothing beside the work."""
+STACK_SHARE = 0.5
+"""What a stack's batches may take up of the memory that is free on a CUDA device."""
 
 
 def train_probes(
@@ -38,15 +32,15 @@ def train_probes(
     settings: ProbeSettings,
     *,
     device: str | torch.device = "cpu",
-    precision: Literal["float32", "bfloat16"] = "float32",
     n_threads: int | None = None,
     progress: bool = False,
 ) -> list[ProbeResult]:
-    """Train and apply the probes of `jobs`; one result for each, in their order.
+    """Train and apply the `emobox` probes of `jobs`; one result for each, in their order.
 
-    A job's result depends on nothing but the job: it computes on one core and draws from its own seeds, so neither
-    `n_threads`, nor the number of processes that share the jobs, nor `OMP_NUM_THREADS` changes a bit of it. While the
-    call runs, torch and BLAS use one core an operation in this whole process.
+    All learning rates of a job are trained as one. On a CPU a job is computed on one core and draws from its own seeds,
+    so neither `n_threads`, nor the number of processes that share the jobs, nor `OMP_NUM_THREADS` changes a bit of its
+    result; while the call runs, torch uses one core an operation in this whole process. On an accelerator as many jobs
+    as fit are trained as one; a job's neighbours then change its result by rounding alone.
 
     Args:
         frames: (total_frames, dim), floating point. float16 is widened batch by batch, so memory does not double.
@@ -55,95 +49,61 @@ def train_probes(
         n_classes: Number of classes, whether or not each occurs.
         jobs: What to train.
         settings: How.
-        device: Where the `emobox` head computes; frames are moved there whole. The `linear` head computes on the CPU.
-        precision: dtype of the `emobox` head's frame layer; means, logits and weights are float32 always.
-        n_threads: Jobs side by side on the CPU; without it, the cores this process may use, divided by
-            `$LOCAL_WORLD_SIZE`. On a GPU jobs run one after the other.
+        device: Where to compute; frames are moved there whole, or streamed to a CUDA device that cannot hold them.
+        n_threads: Jobs side by side on a CPU; without it, the cores this process may use, divided by
+            `$LOCAL_WORLD_SIZE`.
         progress: Show a bar, on a terminal alone.
 
     Raises:
-        InputError: The arrays do not fit each other, an utterance has no frames, a label is out of range, or a job has
-            an empty part, shares utterances between parts or trains on a single class.
+        InputError: The settings are of the other head, the arrays do not fit each other, an utterance has no frames, a
+            label is out of range, or a job has an empty part, shares utterances between parts or trains on a single
+            class.
     """
-    if precision not in DTYPES:
-        raise InputError(f"precision is one of {', '.join(DTYPES)}, not {precision!r}")
+    if settings.head != "emobox":
+        raise InputError(
+            f"train_probes trains the emobox head on frames, not {settings.head!r}; train_linear_probes trains that, "
+            "on mean vectors"
+        )
     data = check_data(frames, offsets, labels, n_classes)
-    check_jobs(jobs, data)
-    is_cpu = settings.head == "linear" or torch.device(device).type == "cpu"
-    is_hidden = not (progress and sys.stderr.isatty())
-    total = len(jobs) * _steps_of_a_job(settings)
-    is_over = threading.Event()
-    with _one_core_each(), tqdm(desc="probe", total=total, unit=" steps", disable=is_hidden) as bar:
+    check_jobs(jobs, data.labels)
+    if not jobs:
+        return []
+    source = open_source(data, torch.device(device), DTYPES[settings.precision])
 
-        def tick() -> None:
-            if is_over.is_set():
-                raise CancelledError
-            bar.update()
+    def work(stack: Sequence[Job], tick: Tick) -> list[ProbeResult]:
+        started = time.perf_counter()
+        trained = train_stack(source, stack, settings, tick=tick)
+        seconds = (time.perf_counter() - started) / len(stack)
+        return [
+            ProbeResult(
+                fold=job.fold,
+                seed=job.seed,
+                chosen=chosen.choice,
+                validation_ua=chosen.validation_ua,
+                candidates=tuple(candidates),
+                test_probabilities=probabilities,
+                untrained_classes=untrained_classes(data.labels, job),
+                seconds=seconds,
+            )
+            for job, (candidates, chosen, probabilities) in zip(stack, trained, strict=True)
+        ]
 
-        train = _trainer(data, settings, device=device, dtype=DTYPES[precision], tick=tick)
-        pool = ThreadPoolExecutor((n_threads or _cores()) if is_cpu else 1)
-        try:
-            return list(pool.map(lambda job: _run(train, data, job), jobs))
-        finally:
-            # After an error or Ctrl-C the jobs that run end with their next step, and no more are started.
-            is_over.set()
-            pool.shutdown(cancel_futures=True)
-
-
-def _steps_of_a_job(settings: ProbeSettings) -> int:
-    """Epochs of all learning rates, or fits of all candidates for C."""
-    if settings.head == "linear":
-        return len(settings.regularisation)
-    return len(settings.learning_rates) * settings.epochs
-
-
-def _trainer(
-    data: ProbeData,
-    settings: ProbeSettings,
-    *,
-    device: str | torch.device,
-    dtype: torch.dtype,
-    tick: Callable[[], None],
-) -> Callable[[Job], Trained]:
-    if settings.head == "linear":
-        vectors = data.pooled()
-        return lambda job: train_linear(vectors, data.labels, data.n_classes, job, settings, tick=tick)
-    here = ProbeData(data.frames.to(device), data.offsets, data.labels, data.n_classes)
-    return lambda job: train_emobox(here, job, settings, dtype=dtype, tick=tick)
+    size = _stack_size(source, settings)
+    stacks = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    total = len(jobs) * settings.epochs
+    outcomes = run_units(work, stacks, device=source.device, n_threads=n_threads, total=total, progress=progress)
+    return [result for outcome in outcomes for result in outcome]
 
 
-def _run(train: Callable[[Job], Trained], data: ProbeData, job: Job) -> ProbeResult:
-    started = time.perf_counter()
-    candidates, chosen, probabilities = train(job)
-    return ProbeResult(
-        fold=job.fold,
-        seed=job.seed,
-        chosen=chosen.choice,
-        validation_ua=chosen.validation_ua,
-        candidates=tuple(candidates),
-        test_probabilities=probabilities,
-        untrained_classes=untrained_classes(data, job),
-        seconds=time.perf_counter() - started,
-    )
-
-
-@contextmanager
-def _one_core_each() -> Iterator[None]:
-    """Within, every thread computes alone: a sum shared between cores is added up in another order, and differs.
-
-    torch hands its number to each thread that computes for the first time, so the pool's new threads inherit it.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(limits=1), warnings.catch_warnings():
-            # Candidates say themselves whether they converged. Filters are shared by all threads: set once, here.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _cores() -> int:
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, allowed // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+def _stack_size(source: BatchSource, settings: ProbeSettings) -> int:
+    """How many jobs to train as one. A CPU's cores are kept busy by one job each, without any padding."""
+    if source.device.type == "cpu":
+        return 1
+    if source.device.type != "cuda":
+        return MOST_STACKED
+    width = len(settings.learning_rates) * settings.hidden_dim
+    # Frames as gathered and as converted; hidden frames in both precisions, and what is handed back to them.
+    per_frame = 8 * source.data.frames.shape[1] + 16 * width
+    per_job = longest_batch(source, settings.batch_size) * per_frame
+    free = torch.cuda.mem_get_info(source.device)[0]
+    return max(1, min(MOST_STACKED, int(STACK_SHARE * free) // per_job))

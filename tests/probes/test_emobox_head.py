@@ -1,60 +1,89 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_probe import PlainHead, train_plain
 from toy_frames import make_frames, make_splits
 
-from emobox_hf.probes import Job, ProbeSettings, list_jobs
-from emobox_hf.probes.data import averaging_matrix, check_data
-from emobox_hf.probes.emobox import Validation, Weights, best_of, draw_weights, forward, predict, train_emobox
-from emobox_hf.scores import compute_scores
+from emobox_hf.probes import Job, ProbeSettings, Split, list_jobs
+from emobox_hf.probes.batches import Batch, BatchSource, list_batches
+from emobox_hf.probes.data import check_data
+from emobox_hf.probes.emobox import (
+    Layout,
+    Validation,
+    Weights,
+    backward,
+    best_of,
+    draw_weights,
+    forward,
+    generator_of,
+    train_stack,
+)
 
 SETTINGS = ProbeSettings(epochs=12, warmup_epochs=2, hidden_dim=16, batch_size=8, learning_rates=(3e-2, 1e-3))
+CPU = torch.device("cpu")
 
 
-def make_data(**options):
+def make_source(dtype=torch.float32, **options):
     frames, offsets, labels = make_frames(**options)
-    return check_data(frames, offsets, labels, 3)
+    return BatchSource(check_data(frames, offsets, labels, 3), CPU, dtype)
 
 
-def padded_forward(weights, utterances):
-    """The head as EmoBox describes it: padded batch, explicit mask, masked mean."""
-    longest = max(map(len, utterances))
-    padded = torch.full((len(utterances), longest, utterances[0].shape[1]), 7.0)  # padding that a leak would show
-    mask = torch.zeros(len(utterances), longest)
-    for row, frames in enumerate(utterances):
-        padded[row, : len(frames)] = frames
-        mask[row, : len(frames)] = 1
-    hidden = torch.nn.functional.linear(padded, weights.frame, weights.frame_bias).relu()
-    pooled = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
-    return torch.nn.functional.linear(pooled, weights.utterance, weights.utterance_bias)
+def utterances_of(source):
+    data = source.data
+    return [data.frames[a:b].float() for a, b in zip(data.offsets[:-1], data.offsets[1:], strict=True)]
+
+
+def train_alone(source, job, settings):
+    (trained,) = train_stack(source, [job], settings, tick=abs)
+    return trained
+
+
+items_of_a_job = st.lists(st.integers(0, 59), min_size=1, max_size=9, unique=True)
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.integers(0, 59), min_size=1, max_size=9, unique=True))
-def test_logits_and_gradients_equal_a_padded_and_masked_head(items):
-    data = make_data()
-    drawn = draw_weights(8, 16, 3, torch.Generator().manual_seed(1))
-    results = []
-    for is_ragged in (True, False):
-        weights = Weights(*(tensor.clone().requires_grad_() for tensor in drawn))
-        if is_ragged:
-            logits = forward(weights, *data.batch(np.array(items), dtype=torch.float32))
-        else:
-            spans = [data.frames[data.offsets[item] : data.offsets[item + 1]].float() for item in items]
-            logits = padded_forward(weights, spans)
-        torch.nn.functional.cross_entropy(logits, data.targets(np.array(items))).backward()
-        results.append([logits.detach(), *(tensor.grad for tensor in weights)])
-    for ragged, padded in zip(*results, strict=True):
-        torch.testing.assert_close(ragged, padded, rtol=1e-5, atol=1e-6)
+@given(st.lists(items_of_a_job, min_size=1, max_size=3), st.integers(1, 3))
+def test_logits_and_gradients_of_a_stack_equal_padded_and_masked_heads(parts, n_rates):
+    source, layout = make_source(), Layout(n_rates, 8, 16, 3)
+    heads = [
+        [draw_weights(8, 16, 3, torch.Generator().manual_seed(10 * j + r)) for r in range(n_rates)] for j in range(3)
+    ]
+    flat = torch.stack(
+        [torch.cat([w.flatten() for layer in zip(*of_job, strict=True) for w in layer]) for of_job in heads]
+    )
+    flat = flat[: len(parts)].clone()
+    gradient = torch.full_like(flat, float("nan"))
+    (batch,) = source.read(list_batches([np.array(part) for part in parts], 9))
+    backward(layout.view(flat), batch, layout.view(gradient))
+    logits = forward(layout.view(flat), batch, batch.averages())[2]
+    found = layout.view(gradient)
+    for j, part in enumerate(parts):
+        for r in range(n_rates):
+            head = PlainHead(heads[j][r])
+            expected = head([utterances_of(source)[i] for i in part])
+            torch.nn.functional.cross_entropy(expected, torch.from_numpy(source.data.labels[part])).backward()
+            torch.testing.assert_close(logits[j, r, : len(part)], expected.detach(), rtol=1e-5, atol=1e-6)
+            rows = slice(16 * r, 16 * (r + 1))
+            for ours, theirs in [
+                (found.frame[j, rows], head.frame.weight),
+                (found.frame_bias[j, 0, rows], head.frame.bias),
+                (found.utterance[j, r], head.utterance.weight),
+                (found.utterance_bias[j, r, 0], head.utterance.bias),
+            ]:
+                torch.testing.assert_close(ours, theirs.grad, rtol=1e-4, atol=1e-6)
 
 
 def test_a_frame_whose_sum_is_zero_counts():
-    weights = Weights(torch.zeros(1, 2), torch.ones(1), torch.ones(1, 1), torch.zeros(1))
-    weights.frame[0, 0] = 2.0
-    frames = torch.tensor([[1.0, -1.0], [0.0, 0.0], [4.0, 0.0]])
-    logits = forward(weights, frames, averaging_matrix(torch.tensor([3])))
+    weights = Weights(
+        torch.tensor([[[2.0, 0.0]]]), torch.ones(1, 1, 1), torch.ones(1, 1, 1, 1), torch.zeros(1, 1, 1, 1)
+    )
+    frames = torch.tensor([[[1.0, -1.0], [0.0, 0.0], [4.0, 0.0]]])
+    batch = Batch(frames, torch.zeros(1, 3, dtype=torch.int64), torch.tensor([[3]]), torch.tensor([[0]]))
+    logits = forward(weights, batch, batch.averages())[2]
     assert float(logits) == pytest.approx((3 + 1 + 9) / 3)
 
 
@@ -63,49 +92,52 @@ def test_first_weights_follow_the_rule_of_torchs_linear():
     assert [tuple(tensor.shape) for tensor in weights] == [(400, 100), (400,), (5, 400), (5,)]
     for tensor, bound in zip(weights, [0.1, 0.1, 0.05, 0.05], strict=True):
         assert 0.5 * bound < tensor.abs().max() <= bound
-    assert weights.frame.std() == pytest.approx(0.1 / 3**0.5, rel=0.02)
+    assert weights[0].std() == pytest.approx(0.1 / 3**0.5, rel=0.02)
 
 
-def test_one_learning_rate_equals_a_plain_loop():
-    """Batches, schedule, optimizer and prediction against a loop written here from the documentation alone."""
+def uneven_jobs():
+    """Three jobs whose epochs have 5, 3 and 2 steps of 8, the last ones partial."""
+    rng = np.random.default_rng(5)
+    splits = {}
+    for fold, n_train in (("a", 36), ("b", 20), ("c", 9)):
+        order = rng.permutation(60)
+        splits[fold] = Split(order[:n_train], order[n_train : n_train + 12], order[n_train + 12 :][: n_train - 2])
+    return list_jobs(splits, SETTINGS)
+
+
+def test_a_stack_equals_plain_loops_that_train_one_probe_each():
+    """Batches, schedule, optimizer, early choice and prediction, of jobs of several sizes and two learning rates."""
     # So close are the classes that the best epoch is not the last one.
-    data, job = make_data(distance=0.3), list_jobs(make_splits(), SETTINGS)[0]
-    plain = ProbeSettings(epochs=3, warmup_epochs=1, hidden_dim=16, batch_size=8, learning_rates=(1e-2,))
-    from emobox_hf.probes.emobox import _generator
+    source, jobs = make_source(distance=0.3), uneven_jobs()
+    best_epochs = set()
+    for job, (candidates, chosen, probabilities) in zip(
+        jobs, train_stack(source, jobs, SETTINGS, tick=abs), strict=True
+    ):
+        plain = {}
+        for candidate, rate in zip(candidates, SETTINGS.learning_rates, strict=True):
+            first = draw_weights(8, 16, 3, generator_of(job, "weights"))
+            chance = generator_of(job, "batches")
+            labels, utterances = source.data.labels, utterances_of(source)
+            expected = train_plain(utterances, labels, 3, job, SETTINGS, rate, first_weights=first, chance=chance)
+            plain[rate] = expected
+            ua, loss = expected.history[expected.best]
+            assert candidate.choice == {"learning_rate": rate, "epoch": expected.best + 1}
+            assert (candidate.validation_ua, candidate.last_validation_ua) == (ua, expected.history[-1][0])
+            assert candidate.validation_loss == pytest.approx(loss, rel=1e-4)
+            assert candidate.last_validation_loss == pytest.approx(expected.history[-1][1], rel=1e-4)
+            best_epochs.add(expected.best + 1)
+        assert chosen in candidates
+        expected = plain[chosen.choice["learning_rate"]]
+        np.testing.assert_allclose(probabilities, expected.probabilities[expected.best], atol=1e-4)
+    assert min(best_epochs) < SETTINGS.epochs
 
-    drawn = draw_weights(8, 16, 3, _generator(job, "weights"))
-    weights = Weights(*(tensor.requires_grad_() for tensor in drawn))
-    chance = _generator(job, "batches")
-    utterances = [data.frames[data.offsets[i] : data.offsets[i + 1]].float() for i in range(60)]
-    history, snapshots = [], []
-    moments = [[torch.zeros_like(tensor), torch.zeros_like(tensor)] for tensor in weights]
-    step = 0
-    for rate in (0.5e-2, 1e-2, 0.5e-2):
-        order = job.train[torch.randperm(36, generator=chance).numpy()]
-        for batch in np.split(order, [8, 16, 24, 32]):
-            logits = padded_forward(weights, [utterances[i] for i in batch])
-            loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(data.labels[batch]))
-            step += 1
-            for tensor, gradient, (m, v) in zip(weights, torch.autograd.grad(loss, weights), moments, strict=True):
-                m.mul_(0.9).add_(0.1 * gradient)
-                v.mul_(0.999).add_(0.001 * gradient**2)
-                tensor.data -= rate * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
-        with torch.no_grad():
-            logits = padded_forward(weights, [utterances[i] for i in job.validation])
-            expected = data.labels[job.validation]
-            loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(expected))
-            history.append((compute_scores(expected, logits.argmax(1).numpy(), 3).ua, -float(loss)))
-            snapshots.append(padded_forward(weights, [utterances[i] for i in job.test]).softmax(1).numpy())
-    best = history.index(max(history))
-    assert best < 2
 
-    (candidate,), chosen, probabilities = train_emobox(data, job, plain, dtype=torch.float32, tick=list)
-    assert chosen is candidate
-    assert candidate.choice == {"learning_rate": 1e-2, "epoch": best + 1}
-    assert (candidate.validation_ua, candidate.last_validation_ua) == (history[best][0], history[-1][0])
-    assert candidate.validation_loss == pytest.approx(-history[best][1], rel=1e-4)
-    assert candidate.last_validation_loss == pytest.approx(-history[-1][1], rel=1e-4)
-    np.testing.assert_allclose(probabilities, snapshots[best], atol=1e-4)
+def test_neighbours_in_a_stack_change_a_job_by_rounding_alone():
+    source, jobs = make_source(distance=0.6), uneven_jobs()
+    for job, together in zip(jobs, train_stack(source, jobs, SETTINGS, tick=abs), strict=True):
+        alone = train_alone(source, job, SETTINGS)
+        assert alone.chosen.choice == together.chosen.choice
+        np.testing.assert_allclose(alone.test_probabilities, together.test_probabilities, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -122,29 +154,29 @@ def test_best_ua_then_lower_loss_then_the_earlier(history, best):
 
 def test_test_items_are_predicted_with_the_chosen_weights_only():
     """The chosen learning rate alone, in a run of its own, gives the same probabilities."""
-    data, job = make_data(distance=0.6), list_jobs(make_splits(), SETTINGS)[0]
-    candidates, chosen, probabilities = train_emobox(data, job, SETTINGS, dtype=torch.float32, tick=list)
+    source, job = make_source(distance=0.6), list_jobs(make_splits(), SETTINGS)[0]
+    candidates, chosen, probabilities = train_alone(source, job, SETTINGS)
     assert len(candidates) == 2
-    alone = ProbeSettings(
-        epochs=12, warmup_epochs=2, hidden_dim=16, batch_size=8, learning_rates=(chosen.choice["learning_rate"],)
-    )
-    np.testing.assert_array_equal(train_emobox(data, job, alone, dtype=torch.float32, tick=list)[2], probabilities)
+    alone = train_alone(source, job, replace(SETTINGS, learning_rates=(chosen.choice["learning_rate"],)))
+    np.testing.assert_allclose(alone.test_probabilities, probabilities, atol=1e-5)
 
 
 def test_prediction_does_not_depend_on_the_batch_size_beyond_rounding():
-    data = make_data()
-    weights = draw_weights(8, 16, 3, torch.Generator().manual_seed(1))
+    source, layout = make_source(), Layout(1, 8, 16, 3)
+    drawn = draw_weights(8, 16, 3, torch.Generator().manual_seed(1))
+    weights = layout.view(torch.cat([tensor.flatten() for tensor in drawn])[None])
     items = np.arange(60)[::-1].copy()
-    one, many = (predict(weights, data, items, batch_size=size, dtype=torch.float32) for size in (1, 60))
+    one, many = (
+        torch.cat([forward(weights, b, b.averages())[2] for b in source.read(list_batches([items], size))], dim=2)
+        for size in (1, 60)
+    )
     torch.testing.assert_close(one, many, rtol=1e-5, atol=1e-6)
 
 
 def test_folds_and_seeds_draw_different_weights_and_batches():
-    from emobox_hf.probes.emobox import _generator
-
     empty = np.zeros(0, dtype=np.int64)
     draws = {
-        tuple(torch.randperm(30, generator=_generator(Job(fold, empty, empty, empty, seed), purpose)).tolist())
+        tuple(torch.randperm(30, generator=generator_of(Job(fold, empty, empty, empty, seed), purpose)).tolist())
         for fold in ("fold1", "fold2")
         for seed in (0, 1)
         for purpose in ("weights", "batches")

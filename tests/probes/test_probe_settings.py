@@ -38,6 +38,7 @@ def test_learning_rate_without_warm_up_starts_in_full():
         {"seeds": ()},
         {"seeds": (1, 1)},
         {"max_iterations": 0},
+        {"precision": "float16"},
     ],
 )
 def test_settings_that_cannot_be_trained_are_refused(wrong):

@@ -26,3 +26,9 @@ def make_splits(n: int = 60, *, folds: int = 2) -> dict[str, Split]:
         order = np.random.default_rng(fold).permutation(n)
         splits[f"fold{fold}"] = Split(*np.split(order, [n * 3 // 5, n * 4 // 5]))
     return splits
+
+
+def pool(frames: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """Mean of each utterance's frames, float32 (n, dim)."""
+    spans = torch.split(frames, offsets.diff().tolist())
+    return torch.stack([span.mean(dim=0, dtype=torch.float64) for span in spans]).float()

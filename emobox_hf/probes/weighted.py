@@ -1,0 +1,160 @@
+"""A learned weighted sum of layers under a logistic regression: layer weights and classifier are fitted jointly.
+
+The features of an utterance are the sum over layers of softmax(scores) times the layer's mean vector, each layer scaled
+on the training part; SUPERB (arXiv 2105.01051) learns such a sum below its heads. The objective is that of `logistic`
+with the same penalty on the scores, so that a strong one keeps the layers even. It is not convex in both, so the start
+is part of the method: even layer weights and the classifier that is best with them (SUPERB draws it). Nothing is drawn,
+and both are then moved together by full-batch L-BFGS.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from emobox_hf.probes.jobs import Indices
+from emobox_hf.probes.lbfgs import minimize_stack
+from emobox_hf.probes.logistic import minimize, penalties, state_problems, to_dimensions
+
+FALL = 1e-3
+"""A fit is over when no more than this share of its objective is to be gained."""
+MOST_STEPS = 100
+"""L-BFGS steps of a fit at most; it is as far as it got then, which validation judges."""
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedSum:
+    """Fits for several C; on what, is for the caller to know.
+
+    Attributes:
+        scores: float64 (cs, layers), whose softmax are the layers' weights.
+        classifier: float64 (cs, classes, dim + 1), the intercept last.
+        is_converged: bool (cs,).
+        is_present: Classes that the training part has, bool (classes,).
+    """
+
+    scores: torch.Tensor
+    classifier: torch.Tensor
+    is_converged: torch.Tensor
+    is_present: torch.Tensor
+
+    def predict_log(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Log-probabilities (cs, classes, n) of scaled vectors (layers, n, dim)."""
+        mixed = _mix(self.scores.softmax(dim=1), vectors.to(torch.float64))
+        logits = self.classifier[:, :, :-1] @ mixed.mT + self.classifier[:, :, -1:]
+        return logits.masked_fill(~self.is_present[:, None], -torch.inf).log_softmax(dim=1)
+
+
+def fit_weighted_sum(
+    vectors: torch.Tensor, labels: Indices, n_classes: int, cs: torch.Tensor, *, max_steps: int
+) -> WeightedSum:
+    """Fit scaled vectors float64 (layers, n, dim) to labels int64 (n,), once for each of `cs` (in rising order)."""
+    even = vectors.mean(dim=0, keepdim=True)
+    problems = state_problems(even, labels, n_classes)
+    penalty = penalties(cs, problems.is_present)
+    solution, starts = problems.features.new_zeros((1, n_classes, problems.features.shape[2])), []
+    for index in range(len(cs)):
+        solution, _ = minimize(problems, penalty[index : index + 1], solution, max_steps=max_steps)
+        starts.append(to_dimensions(solution, problems, even))
+    classifier = torch.cat(starts)
+    joint = _Joint(vectors.to(torch.float32), problems.targets, problems.is_present, penalty)
+    start = joint.join(classifier, torch.zeros(len(cs), len(vectors)).to(classifier))
+    metric = _Metric.at(joint, classifier, even[0])
+
+    def precondition(gradient: torch.Tensor) -> torch.Tensor:
+        return joint.join(*metric.solve(*joint.part(gradient)))
+
+    steps = min(max_steps, MOST_STEPS)
+    numbers, is_converged = minimize_stack(joint.evaluate, start, precondition, tolerance=FALL, max_steps=steps)
+    classifier, scores = joint.part(numbers)
+    return WeightedSum(scores, classifier, is_converged, problems.is_present)
+
+
+@dataclass(frozen=True, eq=False)
+class _Joint:
+    """The joint objective of several penalties, as a function of one row of numbers each.
+
+    Attributes:
+        vectors: float32 (layers, n, dim).
+        targets: float64 (classes, n).
+        is_present: bool (classes,).
+        penalty: float64 (stack,).
+    """
+
+    vectors: torch.Tensor
+    targets: torch.Tensor
+    is_present: torch.Tensor
+    penalty: torch.Tensor
+
+    def join(self, classifier: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Numbers (stack, classes * (dim + 1) + layers)."""
+        return torch.cat([classifier.flatten(1), scores], dim=1)
+
+    def part(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The classifier (stack, classes, dim + 1) and the layers' scores (stack, layers) in `numbers`."""
+        classifier, scores = numbers.tensor_split([numbers.shape[1] - len(self.vectors)], dim=1)
+        return classifier.reshape(len(numbers), len(self.targets), -1), scores
+
+    def evaluate(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values float64 (stack,) and gradients float64; products are float32."""
+        classifier, scores = self.part(numbers)
+        shares, weights = scores.softmax(dim=1), classifier[:, :, :-1]
+        single = weights.to(torch.float32)
+        mixed = _mix(shares.to(torch.float32), self.vectors)  # (stack, n, dim)
+        logits = (single @ mixed.mT).to(torch.float64) + classifier[:, :, -1:]  # (stack, classes, n)
+        logs = logits.masked_fill(~self.is_present[:, None], -torch.inf).log_softmax(dim=1)
+        loss = -torch.where(self.targets > 0, logs, 0.0).sum(dim=(1, 2))
+        value = loss + 0.5 * self.penalty * (weights.square().sum(dim=(1, 2)) + scores.square().sum(dim=1))
+        error = logs.exp() - self.targets
+        # What each layer's vectors ask of each classifier, (layers, stack, classes, dim): gives both gradients.
+        asked = (error.to(torch.float32).flatten(0, 1) @ self.vectors).view(-1, *single.shape)
+        down = torch.einsum("sl,lscd->scd", shares, asked.to(torch.float64)) + self.penalty[:, None, None] * weights
+        across = torch.einsum("lscd,scd->sl", asked, single).to(torch.float64)
+        across = shares * (across - (shares * across).sum(dim=1, keepdim=True)) + self.penalty[:, None] * scores
+        return value, self.join(torch.cat([down, error.sum(dim=2, keepdim=True)], dim=2), across)
+
+
+@dataclass(frozen=True, eq=False)
+class _Metric:
+    """A guess of the Hessian at the start: of one class were all alike, and of the scores; their inverses.
+
+    Attributes:
+        classifier: float32 (stack, dim + 1, dim + 1).
+        scores: float64 (stack, layers, layers).
+    """
+
+    classifier: torch.Tensor
+    scores: torch.Tensor
+
+    @classmethod
+    def at(cls, joint: _Joint, classifier: torch.Tensor, even: torch.Tensor) -> "_Metric":
+        """The guess for classifiers (stack, classes, dim + 1) on even layer weights, whose sum is `even` (n, dim)."""
+        ones = torch.nn.functional.pad(even, (0, 1), value=1.0)
+        logits = (classifier @ ones.T).masked_fill(~joint.is_present[:, None], -torch.inf)
+        chances = logits.softmax(dim=1)
+        spread = (chances * (1 - chances)).sum(dim=1) / max(len(joint.targets) - 1, 1)  # (stack, n)
+        wide = ones.to(torch.float32)
+        of_classes = torch.stack([(wide * one[:, None].to(torch.float32)).T @ wide for one in spread])
+        diagonal = of_classes.diagonal(dim1=1, dim2=2)
+        diagonal[:, :-1] += joint.penalty[:, None].to(torch.float32)
+        diagonal += 1e-6 * diagonal.mean(dim=1, keepdim=True)
+        n_layers = len(joint.vectors)
+        weights = classifier[:, None, :, :-1].to(torch.float32)
+        logits = (weights @ joint.vectors.mT).to(torch.float64)  # (stack, layers, classes, n)
+        logits = (logits - logits.mean(dim=1, keepdim=True)) / n_layers  # what a score adds to each logit
+        pushed = chances[:, None] * logits
+        pushed -= chances[:, None] * pushed.sum(dim=2, keepdim=True)
+        of_scores = logits.flatten(2) @ pushed.flatten(2).mT
+        diagonal = of_scores.diagonal(dim1=1, dim2=2)
+        diagonal += joint.penalty[:, None]
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(of_classes))
+        return cls(inverse, torch.cholesky_inverse(torch.linalg.cholesky(of_scores)))
+
+    def solve(self, classifier: torch.Tensor, scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Gradients of the classifier and of the scores, each times the inverse of its own Hessian."""
+        turned = classifier.to(torch.float32) @ self.classifier
+        return turned.to(torch.float64), (self.scores @ scores[:, :, None])[:, :, 0]
+
+
+def _mix(shares: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+    """Weighted sums (stack, n, dim) of vectors (layers, n, dim) by shares (stack, layers)."""
+    return (shares @ vectors.flatten(1)).view(len(shares), *vectors.shape[1:])
