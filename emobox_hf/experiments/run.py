@@ -48,7 +48,8 @@ def score_run(
         test = [u for u in part.splits["test"] if u.key not in left_out]
         references = np.array([plan.scored.index(u.emotion) for u in test], dtype=np.int64)
         probabilities = keep_scored(plan, result)
-        predictions.append(FoldPredictions(result.fold, result.seed, [u.key for u in test], references, probabilities))
+        keys, speakers, paths = zip(*((u.key, u.speaker, u.path) for u in test), strict=True)
+        predictions.append(FoldPredictions(result.fold, result.seed, keys, speakers, paths, references, probabilities))
         folds.append(record_fold(plan, part, result, references, left_out=left_out))
         layers += record_layers(plan, one, references)
     record = RunRecord(

@@ -1,19 +1,47 @@
 """`emobox VERB` as a user types it: what it prints, what it writes, how it ends."""
 
+import io
 import json
 import shutil
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from home_server import Home, running_home
 
 from emobox_hf.cli.main import main
 from emobox_hf.corpora.manifest import read_manifest
 from emobox_hf.corpora.spec import list_corpora
+from emobox_hf.files import cache_dir
 
 
 @pytest.fixture
 def polish(whole: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole, tmp_path / "polish"))
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    with running_home() as home:
+        yield home
+
+
+@pytest.fixture
+def own_corpus(home: Home, tmp_path: Path) -> Path:
+    """The spec of a corpus of three utterances, with a home on this machine."""
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w") as zipped:
+        for name in ("s1_Angry.wav", "s2_Sad.wav", "s3_Sad.wav"):
+            zipped.writestr(name, b"")
+    spec = tmp_path / "own.toml"
+    spec.write_text(
+        'name = "own"\ntitle = "Own"\nversion = "1.0.0"\nlanguages = ["en"]\nlicence = "mine"\naccess = "open"\n'
+        "[discovery]\nstrategy = 'paths'\npattern = '(?P<speaker>s\\d)_(?P<emotion>[A-Za-z]+)\\.wav'\n"
+        '[labels]\nAngry = "Angry"\nSad = "Sad"\n[expected]\nutterances = 3\nspeakers = 3\n'
+        f'[fetch]\nkind = "url"\nurls = ["{home.serve("/own.zip", buffer.getvalue())}"]\n',
+        encoding="utf-8",
+    )
+    return spec
 
 
 def test_list_names_every_corpus(capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,11 +101,53 @@ def test_build_writes_a_repository(polish: Path, tmp_path: Path, capsys: pytest.
     assert "--overwrite" in capsys.readouterr().err
 
 
-def test_fetch_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fetch_lists_what_there_is_and_what_is_had_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch"]) == 0
-    text = capsys.readouterr().out
-    assert "polish" in text
-    assert "whisper-tiny.en" in text
+    lines = capsys.readouterr().out.splitlines()
+    first = {line.split()[0]: line for line in lines if line}
+    assert "39 MB" in first["polish"]
+    assert "*" not in first["polish"]
+    assert "zenodo 1188976 *" in first["ravdess"]
+    assert "CC BY-NC-SA 4.0" in first["ravdess"]
+    assert "71 MB" in first["whisper-tiny.en"]
+    assert "git lfs" in first["cremad"]
+    assert "iemocap" not in first
+    assert main(["fetch", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["ravdess"]["size_mb"] == 208
+    assert rows["ravdess"]["tried_with"] is None
+    assert {row["kind"] for row in rows.values()} == {"corpus", "encoder", "by hand"}
+
+
+def test_fetch_of_a_corpus_of_one_s_own_says_what_comes_and_where_it_lies(
+    home: Home, own_corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fetch", str(own_corpus)]) == 0
+    captured = capsys.readouterr()
+    folder = cache_dir() / "corpora" / "own"
+    assert [line.split()[0] for line in captured.out.splitlines()] == [
+        "Own",
+        "licence",
+        "size",
+        "from",
+        "to",
+        f"{folder}:",
+    ]
+    assert captured.out.endswith(f"{folder}: Own, 3 utterances; licence: mine\n")
+    assert captured.err == ""  # no bar where there is no terminal
+    assert main(["check", str(own_corpus)]) == 0
+
+
+def test_fetch_of_something_else_ends_with_2_and_keeps_the_download(
+    home: Home, own_corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_corpus.write_text(own_corpus.read_text().replace("utterances = 3", "utterances = 4"))
+    assert main(["fetch", str(own_corpus)]) == 2
+    assert "Own: 3 of 4 utterances came. Nothing was installed; the download is kept in" in capsys.readouterr().err
+    own_corpus.write_text(own_corpus.read_text().replace("utterances = 4", "utterances = 3"))
+    assert main(["fetch", str(own_corpus), "--keep-archives"]) == 0
+    assert len(home.requests) == 1
+    assert (cache_dir() / "downloads/own/own.zip").is_file()
 
 
 @pytest.mark.parametrize(
@@ -86,6 +156,7 @@ def test_fetch_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
         (["show", "iemocapp"], "did you mean 'iemocap'"),
         (["check", "iemocap"], "Fill in the electronic release form"),
         (["fetch", "iemocap"], "cannot be fetched; access: on request"),
+        (["fetch", "cremad"], "cannot be fetched: its repository keeps the audio in git lfs"),
         (["fetch", "whisper-tiny"], "did you mean 'whisper-tiny.en'"),
         (["manifest", "polish", "--data-dir", "EMPTY"], "no utterance found"),
         (["build", "savee", "--data-dir", "EMPTY", "--out", "OUT"], "no utterance found"),

@@ -184,7 +184,7 @@ def test_long_clips_are_left_out_and_named(
         ({"folds": ("all",)}, r"no test part"),
         ({"encoder": "wavlm-larg"}, r"did you mean 'wavlm-large'"),
         ({"layer": "7"}, r"layer"),
-        ({"layer": "top"}, r"layer is 'last' or a whole number"),
+        ({"layer": "top"}, r"layer is 'last', 'all' or a whole number"),
         ({"context": "clip"}, r"context 'clip'"),
         ({"epochs": 0, "head": "emobox"}, r"epochs"),
         ({"seeds": (1, 1), "head": "emobox"}, r"seeds"),
@@ -201,14 +201,14 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
 
 
 def test_damaged_features_are_refused(request_for: Any, features: Path, tmp_path: Path) -> None:
-    run_probe.run_probe(request_for())
+    run_probe.run_probe(request_for(head="emobox", epochs=1))
     shutil.copytree(features, tmp_path / "features")
     for shard in (tmp_path / "features").rglob("*.safetensors"):
         content = bytearray(shard.read_bytes())
         content[-100] ^= 1
         shard.write_bytes(content)
-    with pytest.raises(InputError, match="contents changed since they were written; delete it"):
-        run_probe.run_probe(request_for(features=tmp_path / "features", folds=("fold1",)))
+    with pytest.raises(InputError, match=r"frames of utterance .* changed since they were written; delete"):
+        run_probe.run_probe(request_for(features=tmp_path / "features", folds=("fold1",), head="emobox", epochs=1))
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(request_for: Any, tmp_path: Path) -> None:
