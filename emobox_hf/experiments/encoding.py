@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from emobox_hf.encoders.fetch import fetched_encoder
+from emobox_hf.encoders.fetch import cached_encoder
 from emobox_hf.encoders.identity import EncoderIdentity, identify
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.request import ProbeRequest
@@ -53,9 +53,11 @@ class Encoding:
 
     @property
     def name(self) -> str:
-        """What tables call the encoder: its Hub id, or the name of its folder."""
+        """What tables call the encoder: its Hub id, the id that a converted folder says, or the name of its folder."""
         identity = self.identity
-        return identity.name if identity.revision else Path(identity.name).expanduser().resolve().name
+        if identity.revision:
+            return identity.name
+        return identity.known_id or Path(identity.name).expanduser().resolve().name
 
     @property
     def stored_layer(self) -> str:
@@ -113,7 +115,7 @@ def choose_encoding(request: ProbeRequest) -> Encoding:
             "the pooled vectors that one pass gives of every layer, or name one layer"
         )
     return Encoding(
-        identity=identify(str(fetched_encoder(request.encoder) or request.encoder), revision=request.revision),
+        identity=identify(str(cached_encoder(request.encoder) or request.encoder), revision=request.revision),
         layer=layer,
         pools=pools,
         context=request.context,

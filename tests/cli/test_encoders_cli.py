@@ -1,6 +1,7 @@
 """`emobox encoders` and `emobox convert` as a user types them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,11 @@ import torch
 from emotion2vec_checkpoints import CASES, make_weights
 
 from emobox_hf.cli.main import main
+from emobox_hf.encoders.fetch import encoder_dir
 from emobox_hf.encoders.known import KNOWN_ENCODERS
+from emobox_hf.errors import InputError
+from emobox_hf.experiments.encoding import choose_encoding
+from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.files import sha256_of_file
 
 
@@ -67,10 +72,30 @@ def test_convert_refuses_an_id_that_the_checkpoint_is_not(
     assert not (tmp_path / "out").exists()
 
 
-def test_convert_records_the_id(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id of an encoder of the table, which has the checkpoint's size for once."""
+    known = replace(KNOWN_ENCODERS["emotion2vec-plus-seed"], n_layers=3, dim=32)
+    monkeypatch.setitem(KNOWN_ENCODERS, known.id, known)
+    return known.id
 
-    small = replace(KNOWN_ENCODERS["emotion2vec-plus-seed"], n_layers=3, dim=32)
-    monkeypatch.setitem(KNOWN_ENCODERS, small.id, small)
-    assert main(["convert", str(checkpoint), "--out", str(tmp_path / "out"), "--id", small.id]) == 0
-    assert json.loads((tmp_path / "out" / "config.json").read_text(encoding="utf-8"))["encoder_id"] == small.id
+
+def test_convert_with_an_id_makes_an_encoder_of_that_name(checkpoint: Path, small: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"emobox convert CHECKPOINT --id {small}"):
+        choose_encoding(ProbeRequest(encoder=small))
+    assert main(["convert", str(checkpoint), "--id", small]) == 0
+    encoding = choose_encoding(ProbeRequest(encoder=small))
+    assert Path(encoding.identity.name) == encoder_dir(small)
+    assert (encoding.name, encoding.identity.known_id) == (small, small)
+
+
+def test_a_converted_folder_keeps_its_name_wherever_it_lies(checkpoint: Path, small: str, tmp_path: Path) -> None:
+    assert main(["convert", str(checkpoint), "--out", str(tmp_path / "elsewhere"), "--id", small]) == 0
+    assert choose_encoding(ProbeRequest(encoder=str(tmp_path / "elsewhere"))).name == small
+    assert main(["convert", str(checkpoint), "--out", str(tmp_path / "nameless")]) == 0
+    assert choose_encoding(ProbeRequest(encoder=str(tmp_path / "nameless"))).name == "nameless"
+
+
+def test_convert_wants_an_id_or_a_folder(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["convert", str(checkpoint)]) == 2
+    assert "--id" in capsys.readouterr().err

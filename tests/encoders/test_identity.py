@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from tiny_encoders import save_encoder, saved
 
-from emobox_hf.encoders import EncoderIdentity, identify
+from emobox_hf.encoders import KNOWN_ENCODERS, EncoderIdentity, identify
 from emobox_hf.errors import InputError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PINNED = str(KNOWN_ENCODERS["hubert-large"].revision)
 
 
 @pytest.fixture
@@ -22,10 +23,11 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     repository = tmp_path / "models--facebook--hubert-large-ll60k"
-    (repository / "snapshots" / COMMIT).mkdir(parents=True)
-    (repository / "refs").mkdir()
+    (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(COMMIT)
-    (repository / "snapshots" / COMMIT / "config.json").write_text('{"model_type": "hubert"}')
+    for commit in (COMMIT, PINNED):
+        (repository / "snapshots" / commit).mkdir(parents=True)
+        (repository / "snapshots" / commit / "config.json").write_text('{"model_type": "hubert"}')
     return tmp_path
 
 
@@ -92,12 +94,20 @@ def test_a_folder_has_no_revision() -> None:
         identify(str(saved("whisper")), revision="main")
 
 
-@pytest.mark.parametrize("name", ["hubert-large", "facebook/hubert-large-ll60k"])
-@pytest.mark.parametrize("revision", [None, "main", COMMIT])
-def test_a_hub_id_is_resolved_to_its_commit_from_the_cache(hub: Path, name: str, revision: str | None) -> None:
+@pytest.mark.parametrize(
+    ("name", "revision", "commit"),
+    [
+        ("facebook/hubert-large-ll60k", None, COMMIT),
+        ("facebook/hubert-large-ll60k", "main", COMMIT),
+        ("facebook/hubert-large-ll60k", COMMIT, COMMIT),
+        ("hubert-large", None, PINNED),
+        ("hubert-large", "main", COMMIT),
+    ],
+)
+def test_a_name_is_resolved_to_a_commit_from_the_cache(hub: Path, name: str, revision: str | None, commit: str) -> None:
     identity = identify(name, revision=revision)
-    assert identity == EncoderIdentity("facebook/hubert-large-ll60k", COMMIT, None, "hubert")
-    assert identity.key == f"facebook/hubert-large-ll60k@{COMMIT}"
+    assert identity == EncoderIdentity("facebook/hubert-large-ll60k", commit, None, "hubert")
+    assert identity.key == f"facebook/hubert-large-ll60k@{commit}"
 
 
 def test_what_is_not_in_the_cache_offline_is_refused_with_what_to_do(hub: Path) -> None:
@@ -126,9 +136,16 @@ def test_a_name_that_means_two_things_is_refused(tmp_path: Path, monkeypatch: py
     assert identify("./hubert-base").model_type == "hubert"
 
 
-def test_models_that_transformers_lacks_say_so() -> None:
-    with pytest.raises(InputError, match=r"transformers has no such model.*hubert-base"):
+def test_models_that_transformers_lacks_say_what_makes_them() -> None:
+    with pytest.raises(InputError, match=r"emobox convert CHECKPOINT --id data2vec2-large.*large_vox\.pt"):
         identify("data2vec2-large")
+
+
+@pytest.mark.parametrize(("said", "known"), [("data2vec2-base", "data2vec2-base"), ("another", None), (None, None)])
+def test_a_folder_says_which_encoder_of_the_table_it_is(tmp_path: Path, said: str | None, known: str | None) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "emobox-data2vec2", "encoder_id": said}))
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    assert identify(str(tmp_path)).known_id == known
 
 
 def test_identifying_loads_neither_torch_nor_transformers() -> None:
