@@ -60,6 +60,7 @@ def _extract(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     import run_probe
+    from emobox_hf.cli.progress import watch_bytes
     from emobox_hf.corpora.fetch import fetch_corpus
     from emobox_hf.corpora.spec import load_spec
     from emobox_hf.encoders.fetch import FETCHABLE, fetch_encoder
@@ -68,7 +69,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from emobox_hf.report.figures import draw_confusion
 
     spec = load_spec(DEMO_CORPUS)
-    folder = fetch_corpus(spec)
+    folder = fetch_corpus(spec, say=print, watch=watch_bytes)
     if arguments.encoder in FETCHABLE:
         fetch_encoder(arguments.encoder)
     request = ProbeRequest(
