@@ -1,15 +1,16 @@
-"""Writes the table that the native models are tested against, from FunASR's own emotion2vec.
+"""FunASR's own emotion2vec, which the native models are held to; `make funasr` runs it where FunASR is installed.
 
-    python -m venv ref && ref/bin/pip install torch==2.11.0 torchaudio==2.11.0 funasr==1.4.16
-    ref/bin/python tests/encoders/make_emotion2vec_reference.py            # emotion2vec_reference.json beside it
-    ref/bin/python tests/encoders/make_emotion2vec_reference.py OUT.safetensors [large]
+    python tests/encoders/make_emotion2vec_reference.py           # compares, exit 1 where numbers differ
+    python tests/encoders/make_emotion2vec_reference.py --write   # writes emotion2vec_reference.json anew
 
-With a file named, it is random weights of emotion2vec base's size (or data2vec 2.0 large's), one second of sound, the
-frames and every block's output instead; the tests compare with it where $EMOBOX_FUNASR_REFERENCE names it.
+It compares the table that the tests read with what FunASR computes now, then, with random weights of published sizes,
+FunASR's frames and every block's output with those of the converted model.
 """
 
+import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 import torch
@@ -26,7 +27,14 @@ from emotion2vec_checkpoints import (
     make_weights,
 )
 from funasr.models.emotion2vec.model import Emotion2vec
-from safetensors.torch import save_file
+
+TABLE = Path(__file__).with_name("emotion2vec_reference.json")
+ROUNDING, TOLERANCE = 1e-5, 1e-4  # of the table; of frames
+PUBLISHED = {
+    "emotion2vec base": Case(dim=768, heads=12, prenet=4, depth=8, extra_tokens=10),
+    "data2vec 2.0 base": Case(dim=768, heads=12, prenet=4, depth=8),
+    "data2vec 2.0 large": Case(dim=1024, heads=16, prenet=8, depth=16),
+}
 
 DECODER = {
     "decoder_dim": 16, "decoder_groups": 4, "decoder_kernel": 3, "decoder_layers": 1, "input_dropout": 0.0,
@@ -73,34 +81,64 @@ def make_table() -> dict[str, dict[str, list]]:
     return table
 
 
-def save_published_size(out: Path, *, large: bool) -> None:
+def compare_table() -> float:
+    """The largest difference between FunASR's numbers of now and the table's."""
+    now, kept = make_table(), json.loads(TABLE.read_text(encoding="utf-8"))
+    if now.keys() != kept.keys():
+        raise SystemExit(f"{TABLE} has other models than are made: {sorted(now.keys() ^ kept.keys())}")
+    pairs = [(torch.tensor(now[name][part]), torch.tensor(kept[name][part])) for name in now for part in now[name]]
+    return max(float((ours - theirs).abs().max()) for ours, theirs in pairs)
+
+
+def compare_published_size(case: Case) -> dict[str, float]:
+    """The largest difference in the frames, and in any block's output, between FunASR's model and the native one."""
+    import transformers
+
+    from emobox_hf.encoders.native import register_native_models
+    from emobox_hf.encoders.native.convert import convert_data2vec2
+
+    register_native_models()
+    transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(0)
-    if large:
-        case = Case(dim=1024, heads=16, prenet=8, depth=16)
-    else:
-        case = Case(dim=768, heads=12, prenet=4, depth=8, extra_tokens=10)
-    model = build(case, spec=PUBLISHED_SPEC, groups=16, ratio=4.0)
-    states = {}
-
-    def keep(number: int):
-        def hook(_: object, __: object, output: tuple) -> None:
-            states[f"state.{number}"] = output[0][:, case.extra_tokens :]
-
-        return hook
-
-    blocks = [*model.modality_encoders["AUDIO"].context_encoder.blocks, *model.blocks]
-    for number, block in enumerate(blocks, start=1):
-        block.register_forward_hook(keep(number))
+    theirs = build(case, spec=PUBLISHED_SPEC, groups=16, ratio=4.0)
+    for name, weight in theirs.named_parameters():
+        if weight.ndim == 1 or name.endswith(("alibi_scale", "extra_tokens")):  # those start as zeros and ones
+            weight.add_(0.1 * torch.randn_like(weight))
+    states: list[torch.Tensor] = []
+    for block in [*theirs.modality_encoders["AUDIO"].context_encoder.blocks, *theirs.blocks]:
+        block.register_forward_hook(lambda _, __, output: states.append(output[0][:, case.extra_tokens :]))
     sound = torch.randn(1, 16_000)
-    frames = model.extract_features(sound)["x"]
-    tensors = {**model.state_dict(), **states, "input": sound, "frames": frames}
-    save_file({name: tensor.clone() for name, tensor in tensors.items()}, out)
+    frames = theirs.extract_features(sound)["x"]
+    with tempfile.TemporaryDirectory() as folder:
+        torch.save({"model": theirs.state_dict()}, Path(folder, "model.pt"))
+        convert_data2vec2(Path(folder, "model.pt"), Path(folder, "out"))
+        ours = transformers.AutoModel.from_pretrained(Path(folder, "out")).eval()
+    output = ours(sound, output_hidden_states=True)
+    pairs = zip(output.hidden_states[1:], states, strict=True)
+    return {
+        "frames": float((output.last_hidden_state - frames).abs().max()),
+        f"output of {len(states)} blocks": max(float((one - other).abs().max()) for one, other in pairs),
+    }
+
+
+def main() -> int:
+    """Print each comparison: 0 if all hold, else 1."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write the table anew")
+    if parser.parse_args().write:
+        lines = json.dumps(make_table(), indent=None).replace("}, ", "},\n").replace("], [", "],\n[")
+        TABLE.write_text(lines + "\n", encoding="utf-8")
+        return 0
+    differences = {TABLE.name: (compare_table(), 1.01 * ROUNDING)}
+    for name, case in PUBLISHED.items():
+        for part, difference in compare_published_size(case).items():
+            differences[f"{name}, {part}"] = difference, TOLERANCE
+    print(f"{'largest difference from FunASR':<44}{'found':>10}{'allowed':>10}")
+    for name, (found, allowed) in differences.items():
+        print(f"{name:<44}{found:>10.1e}{allowed:>10.1e}{'' if found <= allowed else '  differs'}")
+    return int(any(not found <= allowed for found, allowed in differences.values()))
 
 
 if __name__ == "__main__":
     with torch.no_grad():
-        if len(sys.argv) > 1:
-            save_published_size(Path(sys.argv[1]), large="large" in sys.argv[2:])
-        else:
-            lines = json.dumps(make_table(), indent=None).replace("}, ", "},\n").replace("], [", "],\n[")
-            Path(__file__).with_name("emotion2vec_reference.json").write_text(lines + "\n", encoding="utf-8")
+        sys.exit(main())
