@@ -29,10 +29,10 @@ def run_probe(request: ProbeRequest) -> Path:
 
         from emobox_hf.experiments.run import extract_run, score_run, train_run
 
-        # One process or many, CPU or GPUs, float32 or autocast: whatever `accelerate launch` or torchrun says.
-        # Processes may wait for a slower one for as long as an extraction takes.
+        # One process or many, CPU or GPUs: whatever `accelerate launch` or torchrun says. Processes may wait for a
+        # slower one for as long as an extraction takes. Precision is the encoder's own: runs of a series may differ.
         patience = InitProcessGroupKwargs(timeout=timedelta(days=1))
-        accelerator = Accelerator(mixed_precision=request.mixed_precision, kwargs_handlers=[patience])
+        accelerator = Accelerator(kwargs_handlers=[patience])
 
         # waveforms -> frames (time, dim), each utterance once; kept on disk for every fold, head and seed.
         features = extract_run(plan, accelerator)

@@ -20,7 +20,7 @@ def add_verbs(verbs: Any) -> None:
         "kind", choices=tuple(KINDS), help="; ".join(f"{name}: {text}" for name, (text, _) in KINDS.items())
     )
     verb.add_argument("runs", type=Path, nargs="?", default=Path("runs"), help="the folder they are under (runs)")
-    verb.add_argument("--score", choices=SCORES, default="ua", help="of the benchmark table")
+    verb.add_argument("--score", choices=SCORES, default="ua", help="of the benchmark and languages tables")
     verb.add_argument(
         "--with-contaminated", action="store_true", help="average over corpora that an encoder was trained on, too"
     )
@@ -51,8 +51,8 @@ def _report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def print_report(kind: str, folders: Sequence[Path]) -> None:
-    """Print the tables of one kind, from the runs in these folders.
+def make_tables(kind: str, folders: Sequence[Path]) -> "list[Table]":
+    """The tables of one kind, from the runs in these folders.
 
     Raises:
         InputError: There is no such kind, or the runs are not for it.
@@ -64,7 +64,7 @@ def print_report(kind: str, folders: Sequence[Path]) -> None:
         raise InputError(f"no report of kind {kind!r}{suggest(kind, KINDS)}")
     runs = [run for folder in folders for run in find_runs(folder)]
     defaults = argparse.Namespace(score="ua", with_contaminated=False)
-    print("\n\n".join(table.to_text() for table in KINDS[kind][1](runs, defaults)))
+    return KINDS[kind][1](runs, defaults)
 
 
 def _benchmark(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
@@ -103,9 +103,9 @@ def _noise(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
 
 
 def _languages(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
-    from emobox_hf.report.languages import languages_table
+    from emobox_hf.report.languages import languages_tables
 
-    return [languages_table(runs, score=arguments.score, with_contaminated=arguments.with_contaminated)]
+    return languages_tables(runs, score=arguments.score, with_contaminated=arguments.with_contaminated)
 
 
 Make = Callable[["list[Run]", argparse.Namespace], "list[Table]"]

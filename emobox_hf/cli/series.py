@@ -1,6 +1,8 @@
 """`emobox cross` and `emobox experiment`: many runs that answer one question."""
 
 import argparse
+import contextlib
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ def add_verbs(verbs: Any) -> None:
     )
     verb.add_argument("--corpora", nargs="+", required=True, metavar="CORPUS", help="two or more")
     verb.add_argument("--leave-one-out", action="store_true", help="test each on probes trained on all the others")
+    verb.add_argument("--json", action="store_true", help="print the tables and what failed as JSON")
     verb.set_defaults(run=_cross, takes_options=True)
 
     verb = verbs.add_parser(
@@ -25,6 +28,7 @@ def add_verbs(verbs: Any) -> None:
         epilog="Options of `emobox probe` may follow; they go before those of the file.",
     )
     verb.add_argument("name", help="a .toml file, or one that comes with the package; `list` lists those")
+    verb.add_argument("--json", action="store_true", help="print the tables and what failed as JSON")
     verb.set_defaults(run=_experiment, takes_options=True)
 
 
@@ -40,35 +44,52 @@ def _cross(arguments: argparse.Namespace) -> int:
         parse_request(["--train", *pair["train"], "--test", pair["test"], *arguments.options], prog="emobox cross")
         for pair in pairs
     ]
-    return _run(Series("cross-corpus", "cross", tuple(requests)))
+    return _run(Series("Trained on one, tested on another", "cross", tuple(requests)), as_json=arguments.json)
 
 
 def _experiment(arguments: argparse.Namespace) -> int:
     from emobox_hf.experiments.series import list_series, load_series
+    from emobox_hf.report.table import align
 
     if arguments.name == "list":
-        print("\n".join(list_series()))
+        titles = list_series()
+        print(json.dumps(titles, indent=1) if arguments.json else align(list(titles.items())))
         return 0
-    return _run(load_series(arguments.name, arguments.options))
+    return _run(load_series(arguments.name, arguments.options), as_json=arguments.json)
 
 
-def _run(series: "Series") -> int:
-    """Do the runs, print their table, say what failed; 1 if anything did."""
+def _run(series: "Series", *, as_json: bool) -> int:
+    """Do the runs, print their tables, say what failed and why; 1 if anything did.
+
+    Raises:
+        InputError: There is no report of the series' kind.
+    """
     import run_probe
-    from emobox_hf.cli.report import print_report
+    from emobox_hf.cli.report import KINDS, make_tables
+    from emobox_hf.errors import InputError, suggest
     from emobox_hf.experiments.series import run_series
 
-    outcomes = run_series(series, run_probe.run_probe)
+    if series.report not in KINDS:  # known before the work is done
+        raise InputError(f"no report of kind {series.report!r}{suggest(series.report, KINDS)}")
+    with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
+        outcomes = run_series(series, run_probe.run_probe)
     if not run_probe.is_first_process():
         return 0
-    folders = [outcome.folder for outcome in outcomes if outcome.folder]
-    if folders:
-        print(f"\n{series.title}\n")
-        print_report(series.report, folders)
+    done = [outcome for outcome in outcomes if outcome.folder]
     failed = [outcome for outcome in outcomes if outcome.error]
-    print(f"\n{len(folders)} of {len(outcomes)} runs are there" + (", these failed:" if failed else ""))
+    tables, no_table = [], "" if done else "no run is there"
+    try:
+        tables = make_tables(series.report, [outcome.folder for outcome in done if outcome.folder]) if done else []
+    except InputError as error:  # what is there may not be enough for the table
+        no_table = str(error)
+    if as_json:
+        runs = [{"run": one.name, "folder": one.folder and str(one.folder), "error": one.error} for one in outcomes]
+        print(json.dumps({"title": series.title, "tables": [one.to_dict() for one in tables], "runs": runs}, indent=1))
+    else:
+        print("\n\n".join([f"\n{series.title}", *(table.to_text() for table in tables)]))
+        print(f"\n{len(done)} of {len(outcomes)} runs are there" + (", these failed:" if failed else ""), flush=True)
     for outcome in failed:
-        request = outcome.request
-        what = request.corpus or f"{' '.join(request.train)} to {request.test}"
-        print(f"  {what} by {request.encoder}: {outcome.error}", file=sys.stderr)
-    return 1 if failed else 0
+        print(f"  {outcome.name}: {outcome.error}", file=sys.stderr)
+    if no_table:
+        print(f"no table: {no_table}", file=sys.stderr)
+    return 1 if failed or no_table else 0

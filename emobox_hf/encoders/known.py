@@ -26,6 +26,7 @@ class KnownEncoder:
         source: where these facts stand.
         trained_on: our corpora that it was trained or tuned on; empty means that none is known of.
         trained_on_source: where that stands.
+        chose_test_sets: our corpora whose published cross-corpus set holds only utterances whose label it agreed with.
         note: what else a user should know.
         frames_per_s: frames a second of sound.
     """
@@ -45,6 +46,7 @@ class KnownEncoder:
     in_paper: bool = False
     trained_on: tuple[str, ...] = ()
     trained_on_source: str = ""
+    chose_test_sets: tuple[str, ...] = ()
     note: str = ""
     frames_per_s: int = 50
 
@@ -61,14 +63,15 @@ def _read_table() -> dict[str, KnownEncoder]:
 
 
 def _read_row(row: dict[str, Any], lists: dict[str, list[str]]) -> KnownEncoder:
-    """A row's encoder; `languages` and `trained_on` may name one of the table's lists."""
-    listed = {name: row.get(name) for name in ("languages", "trained_on")}
-    languages, trained_on = (lists[value] if isinstance(value, str) else value for value in listed.values())
+    """A row's encoder; `languages`, `trained_on` and `chose_test_sets` may name one of the table's lists."""
+    listed = {name: row.get(name) for name in ("languages", "trained_on", "chose_test_sets")}
+    languages, trained_on, chose = (lists[value] if isinstance(value, str) else value for value in listed.values())
     settings = {name: value for name, value in row.items() if name not in listed}
     return KnownEncoder(
         **{"hours": None} | settings,
         languages=None if languages is None else tuple(languages),
         trained_on=tuple(trained_on or ()),
+        chose_test_sets=tuple(chose or ()),
     )
 
 

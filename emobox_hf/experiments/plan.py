@@ -82,7 +82,7 @@ def _plan_intra_corpus(request: ProbeRequest) -> Plan:
     settings = {
         "experiment": "intra-corpus",
         "package": __version__,
-        "corpus": {**source.settings, "folds": list(folds)},
+        "corpus": {**source.settings, "folds": list(folds), "all_folds": _are_all(spec, folds)},
         **encoding.settings,
         "probe": _used_settings(probe),
     }
@@ -150,6 +150,12 @@ def _choose_folds(spec: CorpusSpec, asked: Sequence[str]) -> tuple[str, ...]:
     if ALL in names:
         raise InputError(f"{ALL!r} has no test part; name folds, such as fold1")
     return tuple(dict.fromkeys(names or list_folds(spec)))
+
+
+def _are_all(spec: CorpusSpec, folds: Sequence[str]) -> bool:
+    """Whether no fold is left out of those of its kind."""
+    kinds = map(set, (list_folds(spec), list_si_folds(spec), list_random_folds(spec)))
+    return all(kind <= set(folds) for kind in kinds if kind & set(folds))
 
 
 def _partition(source: Source, fold: str) -> Partition:

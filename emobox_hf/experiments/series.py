@@ -1,7 +1,9 @@
 """Experiments as data: a TOML file of settings to a series of runs."""
 
 import itertools
+import os
 import tomllib
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -11,6 +13,7 @@ from typing import Any
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.experiments.request import ProbeRequest, parse_request
 
+SETTINGS = resources.files("emobox_hf.benchmarks").joinpath("settings")
 FIELDS = {"title", "report", "options", "grid", "pairs"}
 
 
@@ -37,11 +40,20 @@ class Outcome:
     folder: Path | None
     error: str | None
 
+    @property
+    def name(self) -> str:
+        """The run, for people."""
+        request = self.request
+        what = request.corpus or f"{' '.join(request.train)} to {request.test}"
+        folds = f", {' '.join(request.folds)} folds" if request.folds else ""
+        return f"{what}{folds} by {request.encoder}"
 
-def list_series() -> list[str]:
-    """The experiments that come with the package."""
-    folder = resources.files("emobox_hf.benchmarks").joinpath("settings")
-    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+def list_series() -> dict[str, str]:
+    """The experiments that come with the package, by name, and their titles."""
+    files = sorted(file.name for file in SETTINGS.iterdir() if file.name.endswith(".toml"))
+    tables = {file.removesuffix(".toml"): SETTINGS.joinpath(file).read_text(encoding="utf-8") for file in files}
+    return {name: str(tomllib.loads(text)["title"]) for name, text in tables.items()}
 
 
 def load_series(name: str, overrides: Sequence[str] = ()) -> Series:
@@ -73,13 +85,22 @@ def load_series(name: str, overrides: Sequence[str] = ()) -> Series:
 
 
 def run_series(series: Series, run: Callable[[ProbeRequest], Path]) -> list[Outcome]:
-    """Do every run; one that fails does not stop the others, and finished ones are not done again."""
+    """Do every run; one that fails does not stop the others, and finished ones are not done again.
+
+    Also an error that no user can mend is kept for the end, after its traceback: a night's other runs are worth more.
+    Not so on several processes, where the others would wait for the one that failed.
+    """
     outcomes = []
     for request in series.requests:
         try:
             outcomes.append(Outcome(request, run(request), None))
         except (InputError, OSError) as error:
             outcomes.append(Outcome(request, None, str(error)))
+        except Exception as error:
+            if os.environ.get("WORLD_SIZE", "1") != "1":
+                raise
+            traceback.print_exc()
+            outcomes.append(Outcome(request, None, f"{type(error).__name__}: {error}"))
     return outcomes
 
 
@@ -99,7 +120,7 @@ def _read(name: str) -> dict[str, Any]:
     if path.suffix != ".toml":
         if name not in list_series():
             raise InputError(f"no experiment {name!r}{suggest(name, list_series())}; or give a path to a .toml file")
-        path = Path(str(resources.files("emobox_hf.benchmarks").joinpath(f"settings/{name}.toml")))
+        path = Path(str(SETTINGS.joinpath(f"{name}.toml")))
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:

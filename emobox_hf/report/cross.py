@@ -7,11 +7,12 @@ from importlib import resources
 
 from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run, name_runs
-from emobox_hf.report.table import Cell, Table, percent
+from emobox_hf.report.contamination import NOTE, is_contaminated
+from emobox_hf.report.table import Cell, Table
 
 
 def cross_tables(runs: Sequence[Run]) -> list[Table]:
-    """A table for each encoder: WA and UA of every pair, in percent, rows train, columns test.
+    """Two tables for each encoder: UA and WA of every pair, in percent, rows train, columns test.
 
     Raises:
         InputError: There is no cross-corpus run.
@@ -26,12 +27,32 @@ def cross_tables(runs: Sequence[Run]) -> list[Table]:
 
 
 def _matrix(name: str, runs: Sequence[Run], score: str) -> Table:
-    cells = {tuple(run.corpus.split("-to-")): percent(run.record.summary[score]["mean"]) for run in runs}
-    train, test = (list(dict.fromkeys(pair[side] for pair in cells)) for side in (0, 1))
-    rows: list[tuple[Cell, ...]] = [(one, *(cells.get((one, other)) for other in test)) for one in train]
+    by_pair = {(run.trained, run.tested): run for run in runs}
+    train, test = (list(dict.fromkeys(pair[side] for pair in by_pair)) for side in (0, 1))
+    rows = tuple((one, *(_cell(by_pair.get((one, other)), score) for other in test)) for one in train)
+    flagged = {
+        (train.index(one), 1 + test.index(other)) for (one, other), run in by_pair.items() if is_contaminated(run)
+    }
     return Table(
-        f"{name}: {score.upper()} in percent, trained on the row, tested on the column", ("train", *test), tuple(rows)
+        f"{name}: {score.upper()} in percent, trained on the row, tested on the column",
+        ("train", *test),
+        rows,
+        (_tell_labels(list(by_pair.values())), *([f"{NOTE}."] if flagged else [])),
+        frozenset(flagged),
     )
+
+
+def _cell(run: Run | None, score: str) -> Cell:
+    return None if run is None else run.percent(score)
+
+
+def _tell_labels(runs: Sequence[Run]) -> str:
+    """What is scored: where pairs share different labels, chance differs."""
+    scored = sorted({tuple(run.record.labels) for run in runs}, key=len)
+    if len(scored) == 1:
+        return f"Scored over {', '.join(scored[0])}."
+    pairs = (f"{run.corpus}: {', '.join(run.record.labels)}" for run in runs)
+    return f"Scored over the labels that a pair shares, so chance differs. {'; '.join(pairs)}."
 
 
 def paper_tables(encoder: str) -> list[Table]:
@@ -41,19 +62,18 @@ def paper_tables(encoder: str) -> list[Table]:
     that the paper lacks.
     """
     path = resources.files("emobox_hf.benchmarks").joinpath("reference/emobox_cross_corpus_cells.csv")
-    cells = {
+    by_page = {
         (row["row_corpus"], row["column_corpus"]): float(row["value"])
         for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())
         if row["model"] == encoder
     }
-    if not cells:
+    if not by_page:
         return []
-    names = sorted({name for pair in cells for name in pair})
-    by_page = {(train, test): value for (train, test), value in cells.items()}
-    by_caption = {(train, test): value for (test, train), value in cells.items()}
+    names = sorted({name for pair in by_page for name in pair})
+    by_caption = {(train, test): value for (test, train), value in by_page.items()}
     return [
         Table(
-            f"{encoder} in the paper, {how}: accuracy in percent, trained on the row, tested on the column",
+            f"{encoder} in the paper, {how}: WA in percent, trained on the row, tested on the column",
             ("train", *names),
             tuple((train, *(reading.get((train, test)) for test in names)) for train in names),
         )

@@ -60,11 +60,12 @@ def draw_layers(tables: Sequence[Table], path: Path) -> Path:
 
 
 def draw_cross(tables: Sequence[Table], path: Path) -> Path:
-    """A heat map for each table: who trains in the rows, who tests in the columns."""
-    figure = _new_figure(5.5 * len(tables), 5)
+    """A heat map for each table, two in a row: who trains in the rows, who tests in the columns."""
+    n_rows = (len(tables) + 1) // 2
+    figure = _new_figure(11, 5 * n_rows)
     for number, table in enumerate(tables, start=1):
         values = np.array([[np.nan if cell is None else float(cell) for cell in row[1:]] for row in table.rows])
-        axes = figure.add_subplot(1, len(tables), number)
+        axes = figure.add_subplot(n_rows, 2, number)
         image = axes.imshow(values, cmap="viridis")
         for (row, column), value in np.ndenumerate(values):
             if np.isfinite(value):
@@ -74,7 +75,7 @@ def draw_cross(tables: Sequence[Table], path: Path) -> Path:
         axes.set_yticks(range(values.shape[0]), [str(row[0]) for row in table.rows])
         axes.set_xlabel("tested on")
         axes.set_ylabel("trained on")
-        axes.set_title(table.title.partition(",")[0], fontsize=10)
+        axes.set_title(table.title.partition(" in percent")[0], fontsize=9)
     return _save(figure, path)
 
 

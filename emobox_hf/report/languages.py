@@ -7,46 +7,75 @@ import numpy as np
 
 from emobox_hf.corpora.spec import list_corpora, load_spec
 from emobox_hf.encoders.known import KnownEncoder, find_known
-from emobox_hf.errors import InputError
-from emobox_hf.report.benchmark import is_contaminated
-from emobox_hf.report.collect import Run, name_runs
+from emobox_hf.report.collect import Run, name_runs, published_runs
+from emobox_hf.report.contamination import NOTE, is_contaminated
 from emobox_hf.report.table import Cell, Table
 
 SEEN, PARTLY, UNSEEN, UNKNOWN = "seen", "partly", "unseen", "unknown"
+KINDS = (SEEN, PARTLY, UNSEEN, UNKNOWN)
 
 
-def languages_table(runs: Sequence[Run], *, score: str = "ua", with_contaminated: bool = False) -> Table:
-    """Mean over corpora of one score in percent, by whether the encoder's pretraining data hold their languages.
+def languages_tables(runs: Sequence[Run], *, score: str = "ua", with_contaminated: bool = False) -> list[Table]:
+    """One score in percent by whether the encoder's pretraining data hold a corpus's languages: means, then each.
 
     Languages differ in their corpora, not only in what encoders heard; a line without `seen` corpora beside `unseen`
-    ones compares nothing.
+    ones compares nothing. Corpora that an encoder was trained on are left out of its means unless asked for.
 
     Raises:
-        InputError: There is no run inside a corpus.
+        InputError: There is no run on published folds.
     """
-    chosen = [run for run in runs if run.experiment == "intra-corpus" and run.kind_of_folds == "published"]
-    if not chosen:
-        raise InputError("expected runs on published folds, found none; run `emobox probe`")
-    groups: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for run, name in zip(chosen, name_runs(chosen), strict=True):
-        if with_contaminated or not is_contaminated(run.encoder, run.corpus):
-            value = 100 * (run.record.summary[score]["mean"] or 0.0)
-            groups[name][tell_language(find_known(run.encoder), run.corpus)].append(value)
-    rows: list[tuple[Cell, ...]] = []
-    for name, kinds in sorted(groups.items()):
-        cells: list[Cell] = [name]
-        for kind in (SEEN, PARTLY, UNSEEN, UNKNOWN):
-            cells += [len(kinds[kind]), float(np.mean(kinds[kind])) if kinds[kind] else None]
-        rows.append(tuple(cells))
-    columns = ("encoder", "corpora", SEEN, "corpora ", PARTLY, "corpora  ", UNSEEN, "corpora   ", UNKNOWN)
-    notes = ("Whether the corpus's languages are in the encoder's pretraining data, by `emobox encoders`.",)
-    return Table(f"{score.upper()} in percent by language", columns, tuple(rows), notes)
+    chosen = published_runs(runs)
+    by_place = {(name, run.corpus): run for run, name in zip(chosen, name_runs(chosen), strict=True)}
+    names, corpora = (sorted({place[side] for place in by_place}) for side in (0, 1))
+    groups: dict[tuple[str, str], list[float | None]] = defaultdict(list)
+    detail: list[tuple[Cell, ...]] = []
+    flagged = set()
+    for i, corpus in enumerate(corpora):
+        row: list[Cell] = [corpus, ", ".join(_languages(corpus))]
+        for name in names:
+            run = by_place.get((name, corpus))
+            if run is None:
+                row += [None, None]
+                continue
+            kind = tell_language(find_known(run.encoder), corpus)
+            row += [kind, run.percent(score)]
+            if is_contaminated(run):
+                flagged.add((i, len(row) - 1))
+            if with_contaminated or not is_contaminated(run):
+                groups[name, kind].append(run.percent(score))
+        detail.append(tuple(row))
+    means = tuple((name, *(cell for kind in KINDS for cell in _summarize(groups[name, kind]))) for name in names)
+    fate = f"{NOTE}; {'in' if with_contaminated else 'left out of'} the means."
+    return [
+        Table(
+            f"{score.upper()} in percent by language",
+            ("encoder", *(title for kind in KINDS for title in (f"{kind}: corpora", kind))),
+            means,
+            ("Whether the corpus's languages are in the encoder's pretraining data, by `emobox encoders`.",),
+        ),
+        Table(
+            f"{score.upper()} in percent, and whether the encoder heard the corpus's languages",
+            ("corpus", "languages", *(title for name in names for title in (f"{name}: language", name))),
+            tuple(detail),
+            (fate,) if flagged else (),
+            frozenset(flagged),
+        ),
+    ]
 
 
 def tell_language(encoder: KnownEncoder | None, corpus: str) -> str:
     """Whether the corpus's languages are in the encoder's pretraining data; `unknown` where either is not known."""
-    if encoder is None or encoder.languages is None or corpus not in list_corpora():
+    spoken = set(_languages(corpus)) - {"mul"}
+    if encoder is None or encoder.languages is None or not spoken:
         return UNKNOWN
-    spoken = set(load_spec(corpus).languages)
     heard = spoken & set(encoder.languages)
     return SEEN if heard == spoken else PARTLY if heard else UNSEEN
+
+
+def _languages(corpus: str) -> tuple[str, ...]:
+    return load_spec(corpus).languages if corpus in list_corpora() else ()
+
+
+def _summarize(values: Sequence[float | None]) -> tuple[int, float | None]:
+    known = [value for value in values if value is not None]
+    return len(known), float(np.mean(known)) if known else None

@@ -33,10 +33,22 @@ def partition_table(runs: Sequence[Run]) -> Table:
             "expected runs of one corpus and encoder under two kinds of folds, found none; run `emobox probe` with "
             "--folds si and with --folds random beside the published ones"
         )
-    columns = ("corpus", "encoder", "folds", "UA", "95 % from", "to", "mean of folds", "more than si", "from", "to ")
+    columns = (
+        "corpus",
+        "encoder",
+        "folds",
+        "UA",
+        "UA from",
+        "UA to",
+        "mean of folds",
+        "over si",
+        "over from",
+        "over to",
+    )
     notes = (
-        "UA of all test utterances together, in percent; intervals resample speakers (utterances where speakers are "
-        "unknown). The difference is in points, paired on the utterances that both tested.",
+        "UA of all test utterances together, in percent, with a 95 % interval that resamples speakers (utterances "
+        "where speakers are unknown). Over si: the difference from speaker-independent folds in points, paired on the "
+        "utterances that both tested, with its interval.",
     )
     return Table("What a partition is worth", columns, tuple(rows), notes)
 

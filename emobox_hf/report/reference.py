@@ -3,6 +3,9 @@
 import csv
 from importlib import resources
 
+PAPER_METRICS = {"ua": "ua", "wa": "wa", "macro_f1": "f1"}
+"""A score's name in the paper's table."""
+
 
 def paper_scores(corpus: str) -> dict[str, dict[str, float]]:
     """Encoder to `ua`, `wa` and `f1` in percent, from the paper's intra-corpus table; empty for a corpus it lacks."""

@@ -16,31 +16,38 @@ class Table:
         columns: Their names.
         rows: One cell a column; fractions are given in percent, None where there is no value.
         notes: Sentences that belong under it.
+        flagged: Row and column, from 0, of cells that a note says something of; they are marked with †.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    flagged: frozenset[tuple[int, int]] = frozenset()
 
     def to_text(self) -> str:
         """Aligned columns between the title and the notes."""
-        lines = [list(self.columns), *([show(cell) for cell in row] for row in self.rows)]
         notes = ["", *self.notes] if self.notes else []
-        return "\n".join([self.title, "", align(lines), *notes])
+        return "\n".join([self.title, "", align([self.columns, *self._texts()]), *notes])
 
     def to_markdown(self) -> str:
         """A Markdown table between the title and the notes."""
         numeric = [all(isinstance(row[i], int | float | None) for row in self.rows) for i in range(len(self.columns))]
-        lines = [self.columns, ["---:" if right else "---" for right in numeric]]
-        lines += [[show(cell) for cell in row] for row in self.rows]
+        lines = [self.columns, ["---:" if right else "---" for right in numeric], *self._texts()]
         body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return "\n\n".join([self.title, body, *self.notes]) + "\n"
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: a row is a table of its own."""
+        """For JSON: a row is a table of its own; a flagged cell is named by its row's first cell and its column."""
         rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-        return {"title": self.title, "rows": rows, "notes": list(self.notes)}
+        flagged = [[self.rows[row][0], self.columns[column]] for row, column in sorted(self.flagged)]
+        return {"title": self.title, "rows": rows, "notes": list(self.notes), "flagged": flagged}
+
+    def _texts(self) -> list[list[str]]:
+        return [
+            [show(cell) + (" †" if (i, j) in self.flagged else "") for j, cell in enumerate(row)]
+            for i, row in enumerate(self.rows)
+        ]
 
 
 def show(cell: Cell) -> str:

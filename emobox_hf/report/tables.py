@@ -5,12 +5,11 @@ import re
 import numpy as np
 
 from emobox_hf.encoders.known import KNOWN_ENCODERS
-from emobox_hf.report.reference import paper_scores
+from emobox_hf.report.reference import PAPER_METRICS, paper_scores
 from emobox_hf.report.table import align
 from emobox_hf.results import RunRecord
 
 COLUMNS = {"ua": "UA", "wa": "WA", "macro_f1": "macro F1"}
-PAPER_METRICS = {"ua": "ua", "wa": "wa", "macro_f1": "f1"}
 
 
 def run_table(record: RunRecord) -> str:
