@@ -6,9 +6,11 @@ of files and can be repeated by anyone who has the corpus.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.errors import InputError
 
 BALANCED_PER_EMOTION = 60  # EmoBox's four cross-corpus test sets hold 60 utterances of each of four emotions
 TEST_FRACTION = 0.25  # EmoBox: a quarter of each emotion where a corpus is split without regard to speakers
@@ -107,3 +109,106 @@ def split_by_emobox_rule(utterances: Sequence[Utterance], *, seed: int = 0) -> l
         {utterance.key for utterance in utterances if utterance.speaker in group}
         for group in group_speakers(utterances, n_folds)
     ]
+
+
+@dataclass(frozen=True)
+class EvenSet:
+    """Utterances of which every speaker has as many of every emotion.
+
+    Attributes:
+        keys: The utterances.
+        speakers: Who speaks, sorted; `""` is the one speaker of a corpus that names none.
+        n_each: Utterances of each speaker and emotion.
+        left_out: Why each other utterance is not among them.
+    """
+
+    keys: frozenset[str]
+    speakers: tuple[str, ...]
+    n_each: int
+    left_out: dict[str, str]
+
+
+OTHER_EMOTION, NO_SPEAKER = "another emotion", "no speaker"
+TOO_FEW, SPEAKER_NOT_DRAWN, NOT_DRAWN = "speaker without enough of an emotion", "speaker not drawn", "not drawn"
+
+
+def draw_even(
+    utterances: Sequence[Utterance],
+    emotions: Sequence[str],
+    *,
+    per_emotion: int = BALANCED_PER_EMOTION,
+    n_speakers: int | None = None,
+    seed: int = 0,
+) -> EvenSet:
+    """A set of `n_speakers` with `per_emotion / n_speakers` utterances each of every emotion, as EmoBox's own four.
+
+    Speakers are taken by `order_by_hash` from those that have enough of every emotion, and so are the utterances of
+    each. Without `n_speakers`, the set is the largest that can be drawn, of `per_emotion` an emotion at most; of two
+    that are equally large, the one with more speakers. In a corpus that names no speaker all utterances count as one's;
+    in any other, those without a speaker are left out.
+
+    Raises:
+        InputError: Fewer than two emotions, one that no utterance has, `n_speakers` that do not divide `per_emotion`,
+            fewer speakers with enough of every emotion than asked for, or none at all.
+    """
+    _check_even(utterances, emotions, per_emotion, n_speakers)
+    named = any(u.speaker is not None for u in utterances)
+    keys: dict[str, dict[str, list[str]]] = defaultdict(lambda: {emotion: [] for emotion in emotions})
+    left_out: dict[str, str] = {}
+    for u in utterances:
+        if u.emotion not in emotions:
+            left_out[u.key] = OTHER_EMOTION
+        elif named and u.speaker is None:
+            left_out[u.key] = NO_SPEAKER
+        else:
+            keys[u.speaker or ""][u.emotion].append(u.key)
+    fewest = {speaker: min(map(len, own.values())) for speaker, own in keys.items()}
+    n_drawn, n_each = _choose_size(fewest, per_emotion, n_speakers)
+    fitting = [speaker for speaker in order_by_hash(keys, seed) if fewest[speaker] >= n_each]
+    speakers, drawn = fitting[:n_drawn], set()
+    for speaker, own in keys.items():
+        for of_emotion in own.values():
+            ordered = order_by_hash(of_emotion, seed)
+            n = n_each if speaker in speakers else 0
+            drawn.update(ordered[:n])
+            reason = NOT_DRAWN if n else SPEAKER_NOT_DRAWN if speaker in fitting else TOO_FEW
+            left_out |= dict.fromkeys(ordered[n:], reason)
+    return EvenSet(frozenset(drawn), tuple(sorted(speakers)), n_each, left_out)
+
+
+def _check_even(
+    utterances: Sequence[Utterance], emotions: Sequence[str], per_emotion: int, n_speakers: int | None
+) -> None:
+    if len(set(emotions)) < 2 or len(set(emotions)) < len(emotions):
+        raise InputError(f"expected two emotions or more, each once, found {', '.join(emotions) or 'none'}")
+    found = Counter(u.emotion for u in utterances)
+    if lacking := [emotion for emotion in emotions if not found[emotion]]:
+        there = ", ".join(f"{emotion} {n}" for emotion, n in sorted(found.items())) or "none"
+        raise InputError(f"no utterance of {', '.join(lacking)} to draw from, found {there}; name others as emotions")
+    if per_emotion < 1:
+        raise InputError(f"expected at least one utterance an emotion, found {per_emotion}")
+    if n_speakers is not None and (n_speakers < 1 or per_emotion % n_speakers):
+        raise InputError(
+            f"{per_emotion} utterances an emotion cannot be shared equally by {n_speakers} speakers; give numbers of "
+            "which the second divides the first"
+        )
+
+
+def _choose_size(fewest: Mapping[str, int], per_emotion: int, n_speakers: int | None) -> tuple[int, int]:
+    """How many speakers, and how many utterances of each and each emotion; `fewest` is what a speaker can give."""
+    counts = sorted(fewest.values(), reverse=True)
+    if n_speakers is not None:
+        n_each = per_emotion // n_speakers
+        n_fitting = sum(count >= n_each for count in counts)
+        if n_fitting < n_speakers:
+            raise InputError(
+                f"{n_speakers} speakers with {n_each} utterances of each emotion were asked for, {n_fitting} of "
+                f"{len(counts)} have as many; ask for fewer utterances or other speakers, or leave the number of "
+                "speakers out, which draws the largest even set there is"
+            )
+        return n_speakers, n_each
+    sizes = [(n, min(counts[n - 1], per_emotion // n)) for n in range(1, len(counts) + 1)]
+    n, n_each = max(sizes, key=lambda size: (size[0] * size[1], size[0]))
+    if not n_each:
+        raise InputError(f"none of {len(counts)} speakers has an utterance of every emotion; name fewer emotions")
+    return n, n_each

@@ -1,0 +1,137 @@
+"""Any audio classifier of transformers, emotion2vec+ among them: waveforms in, a probability of each label out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from emobox_hf.encoders.identity import EncoderIdentity
+from emobox_hf.encoders.native import MODEL_TYPE, register_native_models
+from emobox_hf.encoders.quiet import no_progress_bars
+from emobox_hf.encoders.windows import SAMPLE_RATE_HZ
+from emobox_hf.errors import InputError, first_five
+
+MIN_SAMPLES = 1600  # 0.1 s: four times what the convolutions of the wav2vec 2.0 family need for one frame
+
+# Padding behind a clip, under a mask, does not change what these give, unless their convolutions have a group norm or
+# their extractor gives no mask. The extractors of the second row pad every clip to one length anyway. All other models
+# take one clip at a time, for in most of them something reaches over the end of a clip.
+_MASKED = frozenset({MODEL_TYPE, "hubert", "unispeech", "unispeech-sat", "wav2vec2", "wavlm"})
+_FIXED_LENGTH = frozenset({"audio-spectrogram-transformer", "whisper"})
+
+Waveform = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A model on a device.
+
+    Attributes:
+        identity: Which model exactly.
+        labels: Its labels as its configuration names them, in the order of its outputs.
+        takes_batches: Whether a clip gives the same alone and in a batch; if not, clips run one by one.
+    """
+
+    identity: EncoderIdentity
+    labels: tuple[str, ...]
+    takes_batches: bool
+    model: Any
+    extractor: Any
+
+    def predict(self, waveforms: Sequence[Waveform]) -> NDArray[np.float32]:
+        """Probabilities float32 (clips, labels): softmax, or of a model with several labels a clip the sigmoid.
+
+        Args:
+            waveforms: float32 (samples,) each, 16 kHz.
+
+        Raises:
+            InputError: a clip is shorter than 0.1 s, or the model gives something else than numbers.
+        """
+        if too_short := [len(waveform) for waveform in waveforms if len(waveform) < MIN_SAMPLES]:
+            raise InputError(f"{too_short[0] / SAMPLE_RATE_HZ:.3f} s long, under {MIN_SAMPLES / SAMPLE_RATE_HZ:g} s")
+        parts = [list(waveforms)] if self.takes_batches else [[waveform] for waveform in waveforms]
+        with torch.inference_mode():
+            logits = torch.cat([self._run(part) for part in parts])  # (clips, labels)
+        several = self.model.config.problem_type == "multi_label_classification"
+        probabilities = logits.sigmoid() if several else logits.softmax(-1)
+        if not probabilities.isfinite().all():
+            raise InputError(f"{self.identity.name} gives values that are not finite numbers")
+        result: NDArray[np.float32] = probabilities.cpu().numpy()
+        return result
+
+    def _run(self, waveforms: list[Waveform]) -> torch.Tensor:
+        # Whisper and the spectrogram transformer pad to their own length by default, the others to the longest clip.
+        padding = {} if self.identity.model_type in _FIXED_LENGTH else {"padding": True}
+        inputs = self.extractor(waveforms, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt", **padding)
+        logits: torch.Tensor = self.model(**inputs.to(self.model.device)).logits
+        return logits.float()
+
+
+def load_classifier(identity: EncoderIdentity, *, device: str | torch.device = "cpu") -> Classifier:
+    """The audio classifier of an identity, float32, in evaluation mode.
+
+    Raises:
+        InputError: the model cannot be loaded whole, is no classifier, or is not for 16 kHz.
+    """
+    if identity.model_type == MODEL_TYPE:
+        register_native_models()
+    extractor = _load_extractor(identity)
+    model = _load_model(identity).eval().requires_grad_(False).to(device)
+    config = model.config
+    labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
+    is_masked = bool(getattr(extractor, "return_attention_mask", False))
+    is_local = getattr(config, "feat_extract_norm", "layer") == "layer" and not getattr(config, "add_adapter", False)
+    takes_batches = identity.model_type in _FIXED_LENGTH or (identity.model_type in _MASKED and is_masked and is_local)
+    return Classifier(identity, labels, takes_batches, model, extractor)
+
+
+def _load_extractor(identity: EncoderIdentity) -> Any:
+    from transformers import AutoFeatureExtractor
+
+    try:
+        load: Any = AutoFeatureExtractor.from_pretrained  # untyped in transformers
+        extractor = load(identity.name, revision=identity.revision, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{identity.name} has no feature extractor, so it takes no sound: {_first_line(error)}"
+        ) from error
+    sample_rate_hz = getattr(extractor, "sampling_rate", None)
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        raise InputError(
+            f"{identity.name} takes sound at {sample_rate_hz} Hz; {SAMPLE_RATE_HZ} Hz is what is read here"
+        )
+    return extractor
+
+
+def _load_model(identity: EncoderIdentity) -> Any:
+    from transformers import AutoModelForAudioClassification
+
+    try:
+        with no_progress_bars():
+            model, report = AutoModelForAudioClassification.from_pretrained(
+                identity.name,
+                revision=identity.revision,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"{identity.name} ({identity.model_type}) cannot be loaded by AutoModelForAudioClassification: "
+            f"{_first_line(error)}"
+        ) from error
+    # transformers fills what a checkpoint lacks with random numbers and only logs it.
+    if lacking := sorted(name for name in report["missing_keys"] if not name.endswith("masked_spec_embed")):
+        raise InputError(
+            f"{identity.name}: its weights lack {len(lacking)} that a classifier needs: {first_five(lacking)}; it is "
+            "no audio classifier, or not whole"
+        )
+    return model
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
