@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emobox_hf.cli.options import add_places
+
 if TYPE_CHECKING:
     from emobox_hf.report.collect import Run
     from emobox_hf.report.table import Table
@@ -24,6 +26,11 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument(
         "--with-contaminated", action="store_true", help="average over corpora that an encoder was trained on, too"
     )
+    verb.add_argument(
+        "--predictions", type=Path, nargs="+", default=[], metavar="FILE", help="of noise: pseudo-labels, see `label` …"
+    )
+    verb.add_argument("--corpus", nargs="+", default=[], metavar="CORPUS", help="… and of which corpus each file is")
+    add_places(verb)
     verb.add_argument("--figure", type=Path, help="draw it to this PNG file (layers, cross, noise)")
     form = verb.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
@@ -34,8 +41,14 @@ def add_verbs(verbs: Any) -> None:
 def _report(arguments: argparse.Namespace) -> int:
     from emobox_hf.errors import InputError
     from emobox_hf.report.collect import find_runs
+    from emobox_hf.report.figures import DRAWINGS
 
-    tables = KINDS[arguments.kind][1](find_runs(arguments.runs), arguments)
+    if arguments.figure and arguments.kind not in DRAWINGS:
+        raise InputError(f"figures are drawn of {', '.join(DRAWINGS)}, not of {arguments.kind}")
+    if arguments.predictions or arguments.corpus:
+        tables = _pseudo_labels(arguments)
+    else:
+        tables = KINDS[arguments.kind][1](find_runs(arguments.runs), arguments)
     if arguments.json:
         print(json.dumps([table.to_dict() for table in tables], indent=1, ensure_ascii=False))
     elif arguments.markdown:
@@ -43,10 +56,6 @@ def _report(arguments: argparse.Namespace) -> int:
     else:
         print("\n\n".join(table.to_text() for table in tables))
     if arguments.figure:
-        from emobox_hf.report.figures import DRAWINGS
-
-        if arguments.kind not in DRAWINGS:
-            raise InputError(f"figures are drawn of {', '.join(DRAWINGS)}, not of {arguments.kind}")
         DRAWINGS[arguments.kind](tables, arguments.figure)
     return 0
 
@@ -102,6 +111,38 @@ def _noise(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
     return [agreement_table(chosen), *details]
 
 
+def _pseudo_labels(arguments: argparse.Namespace) -> "list[Table]":
+    """Pseudo-labels against annotation, beside what runs say where there are any; no sound is read.
+
+    Raises:
+        InputError: Another kind is asked for, or files and corpora do not pair.
+    """
+    from emobox_hf.errors import InputError
+    from emobox_hf.report.agreement import compare_with_runs, confusion_table, emotion_table, judge, overview_table
+    from emobox_hf.report.collect import find_runs
+    from emobox_hf.results import RECORD
+
+    files, corpora = arguments.predictions, arguments.corpus
+    if arguments.kind != "noise" or len(files) != len(corpora):
+        raise InputError(
+            "--predictions and --corpus go with the kind noise, as many corpora as files; found kind "
+            f"{arguments.kind}, {len(files)} files, {len(corpora)} corpora"
+        )
+    place = arguments.data_dir
+    judged = []
+    for corpus, file in zip(corpora, files, strict=True):
+        spec_name = Path(corpus).stem
+        folder = place / spec_name if place is not None and len(corpora) > 1 else place
+        judged.append(judge(corpus, file, data_dir=folder, folds_dir=arguments.folds_dir))
+    runs = find_runs(arguments.runs) if any(arguments.runs.rglob(RECORD)) else []
+    told = {one.corpus for one in judged}
+    probed = [run for run in runs if run.kind_of_folds == "random" and run.corpus in told]
+    tables = [overview_table(judged)]
+    for one in judged:
+        tables += [emotion_table(one), confusion_table(one), *compare_with_runs(one, runs)]
+    return [*tables, *(_noise(probed, arguments) if probed else [])]
+
+
 def _languages(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
     from emobox_hf.report.languages import languages_tables
 
@@ -114,6 +155,6 @@ KINDS: dict[str, tuple[str, Make]] = {
     "cross": ("who trains by who tests", _cross),
     "layers": ("UA by layer", _layers),
     "partition": ("one encoder under several kinds of folds", _partition),
-    "noise": ("labels that the probes doubt, from runs on random folds", _noise),
+    "noise": ("labels that probes on random folds doubt, or that pseudo-labels differ from", _noise),
     "languages": ("languages that an encoder has heard, and others", _languages),
 }

@@ -18,11 +18,19 @@ from emobox_hf.files import sha256_of_keys, write_text
 
 @dataclass(frozen=True)
 class UtteranceSet:
-    """Utterances of a corpus, sorted by key, and the digest of the keys that the file has."""
+    """Utterances of a corpus, sorted by key.
+
+    Attributes:
+        name: Of the file.
+        utterances: Those that the manifest has.
+        sha256: Digest of the keys that the file has.
+        chosen_by: The model whose predictions the annotation had to agree with; empty where the file names none.
+    """
 
     name: str
     utterances: tuple[Utterance, ...]
     sha256: str
+    chosen_by: str
 
 
 def write_set(path: Path, corpus: str, keys: frozenset[str], made_from: Mapping[str, Any]) -> str:
@@ -56,7 +64,9 @@ def read_set(path: Path, manifest: Manifest) -> UtteranceSet:
     known = {u.key: u for u in manifest.utterances}
     if strays := sorted(set(keys) - known.keys() - manifest.missing.keys()):
         raise InputError(f"{path}: {len(strays)} of {len(keys)} keys are not in {manifest.root}: {first_five(strays)}")
-    return UtteranceSet(path.name, tuple(known[key] for key in sorted(keys) if key in known), found)
+    predictions = table.get("predictions")
+    chosen_by = str(predictions.get("model", "")) if isinstance(predictions, dict) else ""
+    return UtteranceSet(path.name, tuple(known[key] for key in sorted(keys) if key in known), found, chosen_by)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from emobox_hf.corpora.folds import CROSS_CORPUS, Partition, choose_validation, list_configs
 from emobox_hf.corpora.labels import EMOTIONS
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
-from emobox_hf.errors import InputError
+from emobox_hf.corpora.utterance_sets import read_set
+from emobox_hf.errors import InputError, suggest
 from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.experiments.source import Source, open_source
 
+TEST_SETS = ("balanced", "all")
 MANY = 3  # corpora named in the name of a run; more are counted
 
 
@@ -23,24 +26,28 @@ class CrossCorpus:
         partition: Train and validation of the former, test of the latter.
         classes: The labels trained on.
         scored: The labels scored, those that both sides have.
+        test_set: `balanced`, `all`, or `sha256:` and the digest of the keys of a set of one's own.
     """
 
     sources: tuple[Source, ...]
     partition: Partition
     classes: tuple[str, ...]
     scored: tuple[str, ...]
+    test_set: str
 
 
 def draw_cross_corpus(request: ProbeRequest) -> CrossCorpus:
     """The partition that `--train`, `--test`, `--test-set` and `--labels` ask for.
 
-    The test part is the corpus's balanced set of four emotions (EmoBox's own where it drew one), or all its utterances
-    of the shared labels. The labels scored are those that the test part and the training corpora have. Training takes
-    the utterances of these labels (`shared`), or of all labels (`all`; predictions are then chosen from the shared
-    ones). Every training corpus gives a fifth of each emotion to validation, as inside a corpus.
+    The test part is the corpus's balanced set of four emotions (EmoBox's own where it drew one), all its utterances, or
+    the set of a file (`corpora.utterance_sets`), each as far as it is of the shared labels. The labels scored are those
+    that the test part and the training corpora have. Training takes the utterances of these labels (`shared`), or of
+    all labels (`all`; predictions are then chosen from the shared ones). Every training corpus gives a fifth of each
+    emotion to validation, as inside a corpus.
 
     Raises:
-        InputError: A corpus is named on both sides or twice, has no balanced set, or fewer than two labels are shared.
+        InputError: A corpus is named on both sides or twice, has no balanced set, fewer than two labels are shared, or
+            the file is no set, or not one of the corpus that is tested.
     """
     specs = [load_spec(name) for name in (*request.train, request.test)]
     names = [spec.name for spec in specs]
@@ -49,12 +56,18 @@ def draw_cross_corpus(request: ProbeRequest) -> CrossCorpus:
             f"train on {', '.join(names[:-1])}, test on {names[-1]}: each corpus once, for a probe must not be tested "
             "on a corpus that it was trained on"
         )
+    _check_test_set(request.test_set)
     wanted = _shared_labels(specs[:-1], specs[-1], request.test_set)
     sources = tuple(_open(spec, request) for spec in specs)
     training = [source.manifest.utterances for source in sources[:-1]]
-    test = _test_part(sources[-1], request.test_set)
+    test, test_set, test_name = _test_part(sources[-1], request.test_set)
     found = {u.emotion for u in test}
     scored = tuple(name for name in wanted if name in found)
+    if len(scored) < 2:
+        raise InputError(
+            f"two labels or more that train and test share have to be in the test part, found {list(scored)} in "
+            f"{names[-1]}, {test_name}; shared: {', '.join(wanted)}"
+        )
     classes = scored if request.labels == "shared" else _in_order({u.emotion for part in training for u in part})
     splits: dict[str, tuple[Utterance, ...]] = {"train": (), "validation": (), "test": ()}
     for utterances in training:
@@ -63,9 +76,9 @@ def draw_cross_corpus(request: ProbeRequest) -> CrossCorpus:
         splits["train"] += tuple(u for u in used if u.key not in held_out)
         splits["validation"] += tuple(u for u in used if u.key in held_out)
     splits["test"] = tuple(u for u in test if u.emotion in scored)
-    drawn = f"train: {', '.join(names[:-1])}, labels {', '.join(classes)}; test: {names[-1]}, {request.test_set}"
+    drawn = f"train: {', '.join(names[:-1])}, labels {', '.join(classes)}; test: {names[-1]}, {test_name}"
     partition = Partition(name_pair(names[:-1], names[-1]), splits, drawn, "a fifth of each training corpus")
-    return CrossCorpus(sources, partition, classes, scored)
+    return CrossCorpus(sources, partition, classes, scored, test_set)
 
 
 def name_pair(train: Sequence[str], test: str) -> str:
@@ -92,10 +105,25 @@ def _open(spec: CorpusSpec, request: ProbeRequest) -> Source:
     return open_source(spec, folder, request.folds_dir, allow_missing=request.on_error == "skip")
 
 
-def _test_part(source: Source, test_set: str) -> tuple[Utterance, ...]:
+def _check_test_set(test_set: str) -> None:
+    """Refuse a misspelt word before any corpus is searched."""
+    if test_set not in TEST_SETS and not Path(test_set).expanduser().is_file():
+        raise InputError(
+            f"no test set {test_set!r}{suggest(test_set, TEST_SETS)}; or give the file of a set that `emobox balance` "
+            "wrote"
+        )
+
+
+def _test_part(source: Source, test_set: str) -> tuple[tuple[Utterance, ...], str, str]:
+    """The utterances, what identifies the set, and what it is called."""
     if test_set == "balanced":
-        return source.partition(CROSS_CORPUS).splits["test"]
-    return source.manifest.utterances
+        return source.partition(CROSS_CORPUS).splits["test"], test_set, test_set
+    if test_set == "all":
+        return source.manifest.utterances, test_set, test_set
+    own = read_set(Path(test_set).expanduser(), source.manifest)
+    digest = f"sha256:{own.sha256}"
+    chosen = f", of what {own.chosen_by} agrees with" if own.chosen_by else ""
+    return own.utterances, digest, f"{own.name}, {digest}{chosen}"
 
 
 def _in_order(emotions: set[str]) -> tuple[str, ...]:

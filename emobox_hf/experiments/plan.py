@@ -96,7 +96,7 @@ def _plan_cross_corpus(request: ProbeRequest) -> Plan:
     settings = {
         "experiment": "cross-corpus",
         "package": __version__,
-        "corpus": {"name": pair.partition.config, "test_set": request.test_set, "labels": request.labels},
+        "corpus": {"name": pair.partition.config, "test_set": pair.test_set, "labels": request.labels},
         "sources": [source.settings for source in pair.sources],
         "classes": {"trained": list(pair.classes), "scored": list(pair.scored)},
         **encoding.settings,

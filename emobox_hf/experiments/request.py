@@ -19,7 +19,7 @@ class ProbeRequest:
     corpus: str = ""
     train: tuple[str, ...] = ()
     test: str = ""
-    test_set: Literal["balanced", "all"] = "balanced"
+    test_set: str = "balanced"
     labels: Literal["shared", "all"] = "shared"
     data_dir: Path | None = None
     folds_dir: Path | None = None
@@ -70,7 +70,11 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     add("--corpus", default="", help="a name that `emobox list` shows: train and test on its folds")
     add("--train", nargs="+", default=[], metavar="CORPUS", help="cross-corpus: train on these …")
     add("--test", default="", metavar="CORPUS", help="… and test on this one")
-    add("--test-set", choices=("balanced", "all"), default="balanced", help="of --test: its balanced set, or all")
+    add(
+        "--test-set",
+        default="balanced",
+        help="of --test: its balanced set, all, or the file of a set that `emobox balance` wrote",
+    )
     add("--labels", choices=("shared", "all"), default="shared", help="of --train: those --test shares, or all")
     add("--encoder", required=True, help="a Hub id, a folder, a short name of the paper's, or one that was fetched")
     add(

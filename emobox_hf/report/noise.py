@@ -17,15 +17,15 @@ REMOVED = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 
 @dataclass(frozen=True)
 class Doubt:
-    """One tested utterance, by probes that were not trained on it.
+    """One utterance, by probes that were not trained on it, or by a model of another origin.
 
     Attributes:
         key: The utterance.
         path: Its file, relative to the corpus's folder.
         reference: Its label.
         prediction: The likeliest label.
-        margin: Probability of its label minus the highest of the others, -1 to 1, averaged over seeds and folds; below
-            0 the label is doubted.
+        margin: Probability of its label minus the highest of the others, -1 to 1, of probes averaged over seeds and
+            folds; below 0 the label is doubted.
     """
 
     key: str
@@ -65,24 +65,39 @@ def list_doubts(run: Run) -> list[Doubt]:
 
 def doubt_table(run: Run, n: int = 50) -> Table:
     """The most doubtful utterances, to listen to."""
-    rows = tuple((d.key, d.reference, d.prediction, round(d.margin, 3), d.path) for d in list_doubts(run)[:n])
-    shown = tuple((key, label, other, f"{margin:+.3f}", path) for key, label, other, margin, path in rows)
-    notes = ("margin: probability of the label minus the highest other, by probes that did not train on the utterance",)
-    return Table(
-        f"{run.corpus}: labels that {run.encoder} doubts most",
-        ("utterance", "label", "predicted", "margin", "file"),
-        shown,
-        notes,
-    )
+    note = "margin: probability of the label minus the highest other, by probes that did not train on the utterance"
+    return show_doubts(f"{run.corpus}: labels that {run.encoder} doubts most", list_doubts(run)[:n], note)
 
 
-def noise_curve(run: Run, removed: Sequence[float] = REMOVED) -> Table:
+def show_doubts(title: str, doubts: Sequence[Doubt], note: str) -> Table:
+    """Doubts as a table, in the order given."""
+    rows = tuple((d.key, d.reference, d.prediction, f"{d.margin:+.3f}", d.path) for d in doubts)
+    return Table(title, ("utterance", "label", "predicted", "margin", "file"), rows, (note,))
+
+
+def noise_curve(
+    run: Run,
+    removed: Sequence[float] = REMOVED,
+    *,
+    ranking: Sequence[str] | None = None,
+    ranked_by: str = "",
+) -> Table:
     """Scores with the most doubtful share of the test utterances left out.
 
-    Some rise is certain, for what is predicted wrongly is doubted: the curve says how much of the error a few
-    utterances hold, not how many labels are wrong. Beside it stands the UA with as many left out at random.
+    Where the run's own probes doubt, some rise is certain, for what is predicted wrongly is doubted: the curve says how
+    much of the error a few utterances hold, not how many labels are wrong. Where a model of another origin doubts, a
+    rise has no such cause. Beside it stands the UA with as many left out at random.
+
+    Args:
+        run: The run that is scored.
+        removed: The shares.
+        ranking: Keys, most doubtful first, of a model of another origin; utterances that are not among them are kept.
+        ranked_by: Its name.
     """
     doubts, labels = list_doubts(run), run.record.labels
+    if ranking is not None:
+        place = {key: number for number, key in enumerate(ranking)}
+        doubts.sort(key=lambda doubt: (place.get(doubt.key, len(place)), doubt.key))
     references = np.array([labels.index(doubt.reference) for doubt in doubts])
     predicted = np.array([labels.index(doubt.prediction) for doubt in doubts])
     order = np.random.default_rng(0).permutation(len(doubts))
@@ -93,7 +108,7 @@ def noise_curve(run: Run, removed: Sequence[float] = REMOVED) -> Table:
         chance = compute_scores(references[order[n:]], predicted[order[n:]], len(labels))
         rows.append((100 * share, len(doubts) - n, 100 * kept.ua, 100 * kept.macro_f1, 100 * chance.ua))
     return Table(
-        f"{run.corpus}: {run.encoder} without the most doubtful",
+        f"{run.corpus}: {run.encoder} without the most doubtful{f' by {ranked_by}' if ranking is not None else ''}",
         ("% removed", "utterances", "UA", "macro F1", "UA, removed at random"),
         tuple(rows),
     )

@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 from toy_corpora import make_corpus
 
+from emobox_hf.corpora.manifest import build_manifest
+from emobox_hf.corpora.recuts import draw_even
+from emobox_hf.corpora.spec import load_spec
+from emobox_hf.corpora.utterance_sets import UtteranceSet, read_set, write_set
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.cross_corpus import draw_cross_corpus, name_pair
 from emobox_hf.experiments.request import ProbeRequest
@@ -73,6 +77,36 @@ def test_several_corpora_train_together(draw: Any) -> None:
         ("gamma", "Angry"),
         ("gamma", "Sad"),
     }
+
+
+def write_own_set(corpora: dict[str, str], name: str, path: Path, emotions: tuple[str, ...]) -> UtteranceSet:
+    """Two utterances of each speaker and emotion."""
+    manifest = build_manifest(load_spec(corpora[name]), Path(corpora[name]).with_suffix(""))
+    write_set(path, name, draw_even(manifest.utterances, emotions, per_emotion=8, n_speakers=4).keys, {})
+    return read_set(path, manifest)
+
+
+def test_a_set_of_ones_own_can_be_the_test(draw: Any, corpora: dict[str, str], tmp_path: Path) -> None:
+    own = write_own_set(corpora, "beta", tmp_path / "own.json", ("Angry", "Happy", "Fear"))
+    pair = draw(("alpha",), "beta", test_set=str(tmp_path / "own.json"))
+    assert pair.scored == ("Angry", "Happy")
+    assert pair.test_set == f"sha256:{own.sha256}"
+    assert [u for u in own.utterances if u.emotion != "Fear"] == list(pair.partition.splits["test"])
+    assert f"own.json, sha256:{own.sha256}" in pair.partition.source
+
+
+def test_a_set_that_does_not_fit_is_refused(draw: Any, corpora: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    write_own_set(corpora, "beta", path, ("Angry", "Fear"))
+    with pytest.raises(InputError, match=r"two labels or more .* found \['Angry'\] in beta, own.json"):
+        draw(("alpha",), "beta", test_set=str(path))
+    with pytest.raises(InputError, match="expected a set of alpha, found one of beta"):
+        draw(("beta",), "alpha", test_set=str(path))
+    path.write_text(path.read_text(encoding="utf-8").replace("Angry_0", "Angry_1", 1), encoding="utf-8")
+    with pytest.raises(InputError, match=r"it was changed|each key once"):
+        draw(("alpha",), "beta", test_set=str(path))
+    with pytest.raises(InputError, match=r"no test set 'balanecd'; did you mean 'balanced'.*emobox balance"):
+        draw(("alpha",), "beta", test_set="balanecd")
 
 
 @pytest.mark.parametrize(
