@@ -9,7 +9,19 @@ import sys
 from collections.abc import Sequence
 
 from emobox_hf import __version__
-from emobox_hf.cli import audit, corpora, encoders, probe, pseudo_labels, report, repositories, series, split, store
+from emobox_hf.cli import (
+    audit,
+    bench,
+    corpora,
+    encoders,
+    probe,
+    pseudo_labels,
+    report,
+    repositories,
+    series,
+    split,
+    store,
+)
 from emobox_hf.errors import InputError
 
 
@@ -20,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"emobox {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for group in (corpora, encoders, audit, split, repositories, probe, pseudo_labels, series, report, store):
+    for group in (corpora, encoders, audit, split, repositories, probe, pseudo_labels, series, report, store, bench):
         group.add_verbs(verbs)
     arguments, options = parser.parse_known_args(argv)
     if getattr(arguments, "takes_options", False):  # those of `emobox probe`, parsed there

@@ -153,10 +153,23 @@ def load_encoder(
             f"context 'clip' was asked for, but {identity.name} ({identity.model_type}) does not pad to 30 s as "
             "Whisper does: its context is the clip already; use 'full'"
         )
-    if identity.model_type == MODEL_TYPE:
-        register_native_models()
     extractor = _load_extractor(identity)
-    model = _load_model(identity).eval().requires_grad_(False)
+    model = _load_model(identity)
+    return build_encoder(model, extractor, identity, device=device, precision=precision, layer=layer, context=context)
+
+
+def build_encoder(
+    model: Any,
+    extractor: Any,
+    identity: EncoderIdentity,
+    *,
+    device: str | torch.device,
+    precision: Literal["no", "bf16", "fp16"] = "no",
+    layer: int | Literal["last"] = "last",
+    context: str = "full",
+) -> Encoder:
+    """As `load_encoder`, of a model and an extractor in memory; a model of `MODEL_TYPE` is of no further use then."""
+    model = model.eval().requires_grad_(False)
     target = Target(torch.device(device), PRECISIONS[precision])
     if identity.model_type == "whisper":
         backbone = build_whisper_backbone(
@@ -170,8 +183,15 @@ def load_encoder(
 
 
 def _load_extractor(identity: EncoderIdentity) -> Any:
+    """The feature extractor of an identity, for 16 kHz.
+
+    Raises:
+        InputError: There is none.
+    """
     from transformers import AutoFeatureExtractor
 
+    if identity.model_type == MODEL_TYPE:
+        register_native_models()
     try:
         load: Any = AutoFeatureExtractor.from_pretrained  # untyped in transformers
         extractor = load(identity.name, revision=identity.revision, trust_remote_code=False)
@@ -189,9 +209,15 @@ def _load_extractor(identity: EncoderIdentity) -> Any:
 
 
 def _load_model(identity: EncoderIdentity) -> Any:
-    """The model on the CPU, without its decoder if it has one."""
+    """The model on the CPU in float32, without its decoder if it has one.
+
+    Raises:
+        InputError: It cannot be loaded whole.
+    """
     from transformers import AutoModel
 
+    if identity.model_type == MODEL_TYPE:
+        register_native_models()
     try:
         with no_progress_bars():
             model, report = AutoModel.from_pretrained(

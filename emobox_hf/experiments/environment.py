@@ -26,18 +26,23 @@ def describe_machine(accelerator: "Accelerator") -> dict[str, Any]:
     """Device, processes and the peak memory of this process, in MB; on a GPU also the peak of its memory."""
     import torch
 
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     machine = {
         "platform": platform.platform(),
         "n_cores": os.cpu_count(),
         "device": str(accelerator.device),
         "n_processes": accelerator.num_processes,
-        "peak_memory_mb": round(kilobytes / 1024),
+        "peak_memory_mb": peak_memory_mb(),
     }
     if accelerator.device.type == "cuda":
         machine["device_name"] = torch.cuda.get_device_name(accelerator.device)
         machine["peak_device_memory_mb"] = round(torch.cuda.max_memory_allocated(accelerator.device) / 2**20)
     return machine
+
+
+def peak_memory_mb() -> int:
+    """The most memory that this process has held, in units of 2^20 bytes."""
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+    return round(kilobytes / 1024)
 
 
 def now() -> str:

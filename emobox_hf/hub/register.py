@@ -6,19 +6,25 @@ is first imported. Ids that do not begin with `emobox/`, and folders of that nam
 
 import functools
 import hashlib
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-
-import wrapt
 
 OWNER = "emobox/"
 METRIC = "ser_metrics"
 
 
 def register() -> None:
-    """Hook the factories of `datasets` and `evaluate`, now or when they are first imported."""
+    """Hook the factories of `datasets` and `evaluate`, now or when they are first imported.
+
+    Where neither is installed there is nothing to hook, and wrapt is not asked for: a machine that only computes.
+    """
+    if not any(importlib.util.find_spec(name) for name in ("datasets", "evaluate")):
+        return
+    import wrapt
+
     for module in ("datasets.load", "datasets.inspect"):
         wrapt.register_post_import_hook(_hook("dataset_module_factory", _find_corpus_module), module)
     for module in ("evaluate.loading", "evaluate.inspect"):
