@@ -1,6 +1,7 @@
 """Any audio classifier of transformers, emotion2vec+ among them: waveforms in, a probability of each label out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,7 +112,7 @@ def _load_model(identity: EncoderIdentity) -> Any:
     from transformers import AutoModelForAudioClassification
 
     try:
-        with no_progress_bars():
+        with no_progress_bars(), _no_load_report():
             model, report = AutoModelForAudioClassification.from_pretrained(
                 identity.name,
                 revision=identity.revision,
@@ -131,6 +132,20 @@ def _load_model(identity: EncoderIdentity) -> Any:
             "no audio classifier, or not whole"
         )
     return model
+
+
+@contextmanager
+def _no_load_report() -> Iterator[None]:
+    """Within, transformers prints no table of missing and unknown weights, which the error names."""
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging  # untyped in transformers
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _first_line(error: Exception) -> str:

@@ -16,7 +16,7 @@ from emobox_hf.corpora.synonyms import map_labels
 from emobox_hf.encoders.fetch import cached_encoder
 from emobox_hf.encoders.identity import EncoderIdentity, identify
 from emobox_hf.encoders.known import find_known
-from emobox_hf.errors import InputError, first_five
+from emobox_hf.errors import InputError
 from emobox_hf.experiments.launch import find_place
 from emobox_hf.experiments.source import Source, read_durations
 from emobox_hf.files import whole_file
@@ -227,7 +227,7 @@ def describe_mapping(mapped: Mapped) -> list[str]:
     """Lines for people: which label is which emotion, what is left over on either side."""
     lines = [", ".join(f"{label} is {emotion}" for label, emotion in mapped.emotion_of.items())]
     if mapped.unused:
-        lines.append(f"labels of the model that are not used: {first_five(mapped.unused)}")
+        lines.append(f"labels of the model that are not used: {', '.join(mapped.unused)}")
     if mapped.lacking:
-        lines.append(f"emotions of the corpus that the model cannot tell: {first_five(mapped.lacking)}")
+        lines.append(f"emotions of the corpus that the model cannot tell: {', '.join(mapped.lacking)}")
     return lines

@@ -74,6 +74,7 @@ def test_a_clip_too_short_is_refused(tmp_path: Path) -> None:
         classifier.predict([noise(800)])
 
 
-def test_an_encoder_is_no_classifier() -> None:
+def test_an_encoder_is_no_classifier(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError, match=r"weights lack \d+ .*classifier"):
         load_classifier(identify(str(saved("wav2vec2-layer"))))
+    assert "MISSING" not in "".join(capfd.readouterr())
