@@ -19,6 +19,9 @@ from emobox_hf.corpora.spec import load_spec
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.cross_corpus import draw_cross_corpus
 from emobox_hf.experiments.request import ProbeRequest, parse_request
+from emobox_hf.report.agreement import judge
+from emobox_hf.report.collect import find_runs
+from emobox_hf.report.noise import noise_curve
 from emobox_hf.results import read_record
 
 
@@ -180,3 +183,28 @@ def test_the_parser_takes_a_file_as_test_set() -> None:
     assert request.test_set == "./set.json"
     with pytest.raises(InputError, match=r"no test set './set.json'"):
         draw_cross_corpus(request)
+
+
+def test_without_planted_label_errors_a_probe_scores_higher(tmp_path: Path) -> None:
+    path, emotions = make_corpus(tmp_path, "noisy", mislabelled=1), ("Angry", "Happy", "Neutral", "Sad")
+    manifest = build_manifest(load_spec(str(path)), tmp_path / "noisy")
+    # What is heard: of each speaker and emotion, one utterance sounds like the next emotion.
+    heard = {u.key: emotions[(emotions.index(u.emotion) + 1) % 4] for u in manifest.utterances if u.key.endswith("_0")}
+    file = write_toy_predictions(tmp_path / "p.parquet", manifest, heard=heard)
+    request = ProbeRequest(
+        corpus=str(path),
+        encoder=str(saved("wav2vec2-group")),
+        folds=("random",),
+        data_dir=tmp_path / "noisy",
+        head="linear",
+        features=tmp_path / "features",
+        output=tmp_path / "runs",
+    )
+    (run,) = find_runs(run_probe.run_probe(request))
+    judged = judge(str(path), file, data_dir=tmp_path / "noisy")
+    ranking = [doubt.key for doubt in judged.list_doubts()]
+    whole, without = noise_curve(run, (0.0, 0.2), ranking=ranking, ranked_by="toy").rows
+    assert set(ranking[:16]) == heard.keys()
+    assert (whole[1], without[1]) == (80, 64)
+    assert without[2] > whole[2] + 5
+    assert without[2] > without[4]
