@@ -4,8 +4,10 @@ VENV ?= .venv
 EXTRAS ?= report,dev
 # A second environment, with the last datasets that runs script files and without torch.
 SCRIPTS_VENV ?= .venv-scripts
+# A third, of 6 GB, in which torchaudio and FunASR import; what it shows does not change from commit to commit.
+TORCHAUDIO_VENV ?= .venv-torchaudio
 
-.PHONY: demo test check lint types unit scripts cards clean
+.PHONY: demo test check lint types unit scripts torchaudio funasr cards clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/emobox demo
@@ -27,6 +29,16 @@ unit: $(VENV)/installed
 scripts: $(SCRIPTS_VENV)/installed
 	$(SCRIPTS_VENV)/bin/python -m pytest tests/hub tests/loading_scripts
 
+# EmoBox's resampling: ours is equal to it, and what soxr changes, in dB and in scores.
+torchaudio: $(TORCHAUDIO_VENV)/installed
+	$(TORCHAUDIO_VENV)/bin/emobox fetch polish
+	$(TORCHAUDIO_VENV)/bin/emobox fetch whisper-tiny.en
+	$(TORCHAUDIO_VENV)/bin/python benchmarks/perf/resamplers.py
+
+# FunASR's emotion2vec: the native models give its frames, and the tests' table of them is what it computes.
+funasr: $(TORCHAUDIO_VENV)/installed
+	$(TORCHAUDIO_VENV)/bin/python tests/encoders/make_emotion2vec_reference.py
+
 # Write cards, loading scripts and the README's table of corpora again, after a spec has changed.
 cards: $(VENV)/installed
 	$(VENV)/bin/python -m emobox_hf.hub.cards .
@@ -45,5 +57,12 @@ $(SCRIPTS_VENV)/installed: setup.cfg pyproject.toml constraints-scripts.txt
 	$(SCRIPTS_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
+$(TORCHAUDIO_VENV)/installed: setup.cfg pyproject.toml constraints.txt constraints-torchaudio.txt
+	$(PYTHON) -m venv $(TORCHAUDIO_VENV)
+	sed '/^torch/d' constraints.txt > $(TORCHAUDIO_VENV)/constraints.txt
+	$(TORCHAUDIO_VENV)/bin/pip install --quiet --disable-pip-version-check \
+		--constraint $(TORCHAUDIO_VENV)/constraints.txt --requirement constraints-torchaudio.txt --editable .
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(SCRIPTS_VENV) build dist *.egg-info
+	rm -rf $(VENV) $(SCRIPTS_VENV) $(TORCHAUDIO_VENV) build dist *.egg-info
