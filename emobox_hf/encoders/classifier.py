@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from emobox_hf.encoders.identity import EncoderIdentity
-from emobox_hf.encoders.native import MODEL_TYPE, register_native_models
+from emobox_hf.encoders.loading import NEVER_USED, first_line, load_extractor
+from emobox_hf.encoders.native import MODEL_TYPE
 from emobox_hf.encoders.quiet import no_progress_bars
 from emobox_hf.encoders.windows import SAMPLE_RATE_HZ
 from emobox_hf.errors import InputError, first_five
@@ -78,9 +79,7 @@ def load_classifier(identity: EncoderIdentity, *, device: str | torch.device = "
     Raises:
         InputError: the model cannot be loaded whole, is no classifier, or is not for 16 kHz.
     """
-    if identity.model_type == MODEL_TYPE:
-        register_native_models()
-    extractor = _load_extractor(identity)
+    extractor = load_extractor(identity)
     model = _load_model(identity).eval().requires_grad_(False).to(device)
     config = model.config
     labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
@@ -88,24 +87,6 @@ def load_classifier(identity: EncoderIdentity, *, device: str | torch.device = "
     is_local = getattr(config, "feat_extract_norm", "layer") == "layer" and not getattr(config, "add_adapter", False)
     takes_batches = identity.model_type in _FIXED_LENGTH or (identity.model_type in _MASKED and is_masked and is_local)
     return Classifier(identity, labels, takes_batches, model, extractor)
-
-
-def _load_extractor(identity: EncoderIdentity) -> Any:
-    from transformers import AutoFeatureExtractor
-
-    try:
-        load: Any = AutoFeatureExtractor.from_pretrained  # untyped in transformers
-        extractor = load(identity.name, revision=identity.revision, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{identity.name} has no feature extractor, so it takes no sound: {_first_line(error)}"
-        ) from error
-    sample_rate_hz = getattr(extractor, "sampling_rate", None)
-    if sample_rate_hz != SAMPLE_RATE_HZ:
-        raise InputError(
-            f"{identity.name} takes sound at {sample_rate_hz} Hz; {SAMPLE_RATE_HZ} Hz is what is read here"
-        )
-    return extractor
 
 
 def _load_model(identity: EncoderIdentity) -> Any:
@@ -123,10 +104,10 @@ def _load_model(identity: EncoderIdentity) -> Any:
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(
             f"{identity.name} ({identity.model_type}) cannot be loaded by AutoModelForAudioClassification: "
-            f"{_first_line(error)}"
+            f"{first_line(error)}"
         ) from error
     # transformers fills what a checkpoint lacks with random numbers and only logs it.
-    if lacking := sorted(name for name in report["missing_keys"] if not name.endswith("masked_spec_embed")):
+    if lacking := sorted(name for name in report["missing_keys"] if not name.endswith(NEVER_USED)):
         raise InputError(
             f"{identity.name}: its weights lack {len(lacking)} that a classifier needs: {first_five(lacking)}; it is "
             "no audio classifier, or not whole"
@@ -146,7 +127,3 @@ def _no_load_report() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(before)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

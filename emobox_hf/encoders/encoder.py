@@ -6,25 +6,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
 
 from emobox_hf.encoders.backbone import Backbone, Encoded, Waveform
 from emobox_hf.encoders.identity import EncoderIdentity
 from emobox_hf.encoders.linear import Target
-from emobox_hf.encoders.native import MODEL_TYPE, register_native_models
+from emobox_hf.encoders.loading import load_extractor, load_model
 from emobox_hf.encoders.other import build_other_backbone
 from emobox_hf.encoders.pooling import merge
-from emobox_hf.encoders.quiet import no_progress_bars
 from emobox_hf.encoders.waveform import WAVEFORM_TYPES, build_waveform_backbone
 from emobox_hf.encoders.whisper import build_whisper_backbone
 from emobox_hf.encoders.windows import SAMPLE_RATE_HZ, cut_windows
-from emobox_hf.errors import InputError, first_five, suggest
+from emobox_hf.errors import InputError, suggest
 
 CONTEXTS = ("full", "clip")
 PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-# Used by SpecAugment in training alone, so a checkpoint may lack it.
-_NEVER_USED = "masked_spec_embed"
 
 
 @dataclass(frozen=True)
@@ -153,8 +148,8 @@ def load_encoder(
             f"context 'clip' was asked for, but {identity.name} ({identity.model_type}) does not pad to 30 s as "
             "Whisper does: its context is the clip already; use 'full'"
         )
-    extractor = _load_extractor(identity)
-    model = _load_model(identity)
+    extractor = load_extractor(identity)
+    model = load_model(identity)
     return build_encoder(model, extractor, identity, device=device, precision=precision, layer=layer, context=context)
 
 
@@ -180,72 +175,3 @@ def build_encoder(
     else:
         backbone = build_other_backbone(model, extractor, layer=layer, target=target, identity=identity)
     return Encoder(identity, context, backbone)
-
-
-def _load_extractor(identity: EncoderIdentity) -> Any:
-    """The feature extractor of an identity, for 16 kHz.
-
-    Raises:
-        InputError: There is none.
-    """
-    from transformers import AutoFeatureExtractor
-
-    if identity.model_type == MODEL_TYPE:
-        register_native_models()
-    try:
-        load: Any = AutoFeatureExtractor.from_pretrained  # untyped in transformers
-        extractor = load(identity.name, revision=identity.revision, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{identity.name} ({identity.model_type}) has no feature extractor that transformers knows "
-            f"(preprocessor_config.json was looked for), so it cannot take sound: {_first_line(error)}"
-        ) from error
-    sample_rate_hz = getattr(extractor, "sampling_rate", None)
-    if sample_rate_hz != SAMPLE_RATE_HZ:
-        raise InputError(
-            f"{identity.name} takes sound at {sample_rate_hz} Hz; only encoders for {SAMPLE_RATE_HZ} Hz can be probed"
-        )
-    return extractor
-
-
-def _load_model(identity: EncoderIdentity) -> Any:
-    """The model on the CPU in float32, without its decoder if it has one.
-
-    Raises:
-        InputError: It cannot be loaded whole.
-    """
-    from transformers import AutoModel
-
-    if identity.model_type == MODEL_TYPE:
-        register_native_models()
-    try:
-        with no_progress_bars():
-            model, report = AutoModel.from_pretrained(
-                identity.name,
-                revision=identity.revision,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            f"{identity.name} ({identity.model_type}) cannot be loaded by AutoModel: {_first_line(error)}"
-        ) from error
-    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
-    # transformers fills what a checkpoint lacks with random numbers and only logs it.
-    used = {id(parameter) for parameter in encoder.parameters()}
-    lacking = [
-        name
-        for name, parameter in model.named_parameters()
-        if name in report["missing_keys"] and id(parameter) in used and not name.endswith(_NEVER_USED)
-    ]
-    if lacking:
-        raise InputError(
-            f"{identity.name}: its weights lack {len(lacking)} that the model needs: {first_five(sorted(lacking))}; "
-            "fetch or save it again, whole"
-        )
-    return encoder
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

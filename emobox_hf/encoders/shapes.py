@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import torch
 
-from emobox_hf.encoders.encoder import Encoder, _load_extractor, _load_model, build_encoder, load_encoder
+from emobox_hf.encoders.encoder import Encoder, build_encoder, load_encoder
 from emobox_hf.encoders.identity import EncoderIdentity, identify
+from emobox_hf.encoders.loading import load_extractor, load_model
 from emobox_hf.errors import InputError, suggest
 
 SHAPES: dict[str, dict[str, Any]] = tomllib.loads(
@@ -76,5 +77,5 @@ def load_plain(name: str, *, device: str | torch.device = "cpu") -> PlainModel:
         InputError: It cannot be found or loaded whole.
     """
     identity = identify(name)
-    model = _load_model(identity).eval().requires_grad_(False).to(device)
-    return PlainModel(identity.name, identity, model, _load_extractor(identity), is_random=False)
+    model = load_model(identity).eval().requires_grad_(False).to(device)
+    return PlainModel(identity.name, identity, model, load_extractor(identity), is_random=False)
