@@ -70,8 +70,12 @@ def draw_cross_corpus(request: ProbeRequest) -> CrossCorpus:
         )
     classes = scored if request.labels == "shared" else _in_order({u.emotion for part in training for u in part})
     splits: dict[str, tuple[Utterance, ...]] = {"train": (), "validation": (), "test": ()}
-    for utterances in training:
-        used = [u for u in utterances if u.emotion in classes]
+    for source in sources[:-1]:
+        used = [u for u in source.manifest.utterances if u.emotion in classes]
+        if not used:
+            raise InputError(
+                f"{source.spec.name} has none of the labels trained on ({', '.join(classes)}): leave it out"
+            )
         held_out = choose_validation(used)
         splits["train"] += tuple(u for u in used if u.key not in held_out)
         splits["validation"] += tuple(u for u in used if u.key in held_out)
