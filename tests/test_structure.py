@@ -13,6 +13,7 @@ from emobox_hf.hub.cards import generated_files
 
 # A module may import from strictly lower rungs and from its own wing.
 RUNGS = {
+    "cores": 0,
     "errors": 0,
     "files": 0,
     "registry": 0,
@@ -33,6 +34,7 @@ RUNGS = {
     "loading_scripts": 5,
 }
 BASE = {
+    "cores": {"cores"},
     "errors": {"errors"},
     "files": {"files", "errors"},
     "registry": {"registry", "errors"},

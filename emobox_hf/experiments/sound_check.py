@@ -1,7 +1,6 @@
 """Listening to a whole corpus: what does not decode, what is odd, and which recordings are there twice."""
 
 import hashlib
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from emobox_hf.audio import SAMPLE_RATE_HZ, Waveform, read_info, read_waveform
+from emobox_hf.cores import count_cores
 from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.fingerprints import Fingerprint, find_copies, group_copies, make_fingerprint
 
-N_WORKERS = min(8, os.cpu_count() or 1)  # decoders and numpy's transforms let go of the interpreter
+N_WORKERS = min(8, count_cores())  # decoders and numpy's transforms let go of the interpreter
 FRAME_S = 0.025  # what one frame of wav2vec 2.0 and its kind sees: 400 samples
 LONG_S = 30.0  # EmoBox leaves longer clips out
 

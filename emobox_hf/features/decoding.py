@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
+from emobox_hf.cores import count_cores
 from emobox_hf.errors import InputError
-from emobox_hf.features.cores import count_cores
 
 Waveform = NDArray[np.float32]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from emobox_hf.cores import count_cores
 from emobox_hf.errors import InputError, first_five
-from emobox_hf.features.cores import count_cores
 from emobox_hf.features.key import FeatureKey
 from emobox_hf.features.ragged import RaggedFrames, offsets_of
 from emobox_hf.features.shard import Shard, open_shard, verify_shard, write_shard

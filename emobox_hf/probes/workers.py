@@ -11,6 +11,8 @@ from typing import TypeVar
 import torch
 from tqdm import tqdm
 
+from emobox_hf.cores import count_cores
+
 Unit = TypeVar("Unit")
 Outcome = TypeVar("Outcome")
 Tick = Callable[[int], object]
@@ -75,5 +77,4 @@ def _one_core_each(is_cpu: bool) -> Iterator[None]:
 
 
 def _cores() -> int:
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, allowed // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    return max(1, count_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))

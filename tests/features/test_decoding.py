@@ -10,8 +10,9 @@ import pytest
 import torch
 from toy_clips import KEY, ToyEncoder, make_clips, make_waveform
 
+from emobox_hf import cores
 from emobox_hf.errors import InputError
-from emobox_hf.features import FeatureStore, LeftOut, cores, decoding, extract
+from emobox_hf.features import FeatureStore, LeftOut, decoding, extract
 from emobox_hf.features.decoding import BATCHES_AHEAD, decode_ahead, default_workers
 
 
