@@ -14,14 +14,16 @@ from emobox_hf.corpora.spec import CorpusSpec, Example
 SAMPLE_RATE_HZ = 16_000
 
 
-def synthesize(emotion: str, speaker: str, key: str, duration_s: float = 0.4, *, pitch: float = 1.0) -> np.ndarray:
+def synthesize(
+    emotion: str, speaker: str, key: str, duration_s: float = 0.4, *, pitch: float = 1.0, accent: float = 0.0
+) -> np.ndarray:
     """A buzz whose pitch, level and brightness depend on the emotion, a little on the speaker, the rest on the key.
 
-    Every pitch is multiplied by `pitch`.
+    Every pitch is multiplied by `pitch`; by up to `accent` of itself it depends on how this speaker shows this emotion.
     """
     random = np.random.default_rng(_number(key))
     pitch_hz = 90 + 60 * (_number(emotion) % 7) + 3 * (_number(speaker) % 7) + 4 * random.standard_normal()
-    pitch_hz *= pitch
+    pitch_hz *= pitch * (1 + accent * (_number(speaker, emotion) / 2**31 - 1))
     level = 0.05 + 0.02 * (_number(emotion, "level") % 5)
     time_s = np.arange(round(duration_s * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
     voice = sum(np.sin(2 * np.pi * n * pitch_hz * time_s) / n ** (1 + _number(emotion) % 3) for n in range(1, 8))

@@ -40,6 +40,7 @@ def make_corpus(
     n_each: int = 5,
     language: str = "en",
     pitch: float = 1.0,
+    accent: float = 0.0,
     mislabelled: int = 0,
 ) -> Path:
     """`<folder>/<name>.toml`, with the sound in `<folder>/<name>`; gives the path of the TOML.
@@ -52,13 +53,15 @@ def make_corpus(
         n_each: Utterances of each speaker and emotion.
         language: Its language.
         pitch: What every pitch is multiplied by: how this corpus differs from the others.
+        accent: How much of an emotion's pitch is a speaker's own.
         mislabelled: Of each speaker and emotion, how many utterances sound like the next emotion.
     """
     for speaker in range(n_speakers):
         for index, emotion in enumerate(emotions):
             for number in range(n_each):
                 heard = emotions[(index + 1) % len(emotions)] if number < mislabelled else emotion
-                sound = synthesize(heard, f"{name}-{speaker}", f"{name} {speaker} {emotion} {number}", pitch=pitch)
+                key = f"{name} {speaker} {emotion} {number}"
+                sound = synthesize(heard, f"{name}-{speaker}", key, pitch=pitch, accent=accent)
                 write_wav(folder / name / f"s{speaker}" / f"{emotion}_{number}.wav", sound)
     spec = SPEC.format(
         name=name,
