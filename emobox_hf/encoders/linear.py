@@ -86,13 +86,14 @@ class Target:
         return self.pack(torch.cat(weights) * scale, bias, activation)
 
     def pack(self, weight: torch.Tensor, bias: torch.Tensor | None, activation: Function | None = None) -> Linear:
-        """The linear layer of a weight; on a CPU with bfloat16 laid out once as oneDNN would at every call.
+        """The linear layer of a weight; on a CPU laid out once as oneDNN would at every call.
 
-        That is what torch.compile does with constant weights, 5 % faster, and by functions that torch does not
-        document: without them the weight stays as it is.
+        That is what torch.compile does with constant weights: 5 % faster in bfloat16, and in float32 on a processor of
+        AMD 40 % faster than MKL, which torch takes otherwise. torch does not document the functions for it: without
+        them the weight stays as it is.
         """
         weight = self.half(weight)
-        if not (self.is_cpu and self.dtype == torch.bfloat16 and _can_pack()):
+        if not (self.is_cpu and _can_pack(self.dtype)):
             return Linear(weight, bias, self.dtype, activation)
         return Linear(torch.ops.mkldnn._reorder_linear_weight(weight), bias, self.dtype, activation, is_packed=True)
 
@@ -102,12 +103,13 @@ class Target:
         return Norm(weight, bias, module.normalized_shape[-1], module.eps)
 
 
-def _can_pack() -> bool:
-    """Whether this torch has oneDNN with bfloat16 for this processor, and its two functions."""
+def _can_pack(dtype: torch.dtype) -> bool:
+    """Whether this torch has oneDNN's two functions, and this processor the dtype."""
     mkldnn: Any = torch.backends.mkldnn  # untyped in torch
     names = ("_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise")
-    has_all = mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in names)
-    return has_all and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if not (mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in names)):
+        return False
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))
 
 
 def chain(first: Function, second: Function) -> Function:

@@ -96,17 +96,31 @@ def test_many_groups_are_padded_to_one_grid() -> None:
     assert grid.asked.flatten().tolist() == list(range(25))
 
 
-@pytest.mark.skipif(not _can_pack(), reason="no bfloat16 in oneDNN on this processor")
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [
+        (torch.float32, 1e-5),
+        pytest.param(
+            torch.bfloat16,
+            0.02,
+            marks=pytest.mark.skipif(not _can_pack(torch.bfloat16), reason="no bfloat16 in oneDNN on this processor"),
+        ),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("activation", [None, gelu, GELUActivation(), nn.ReLU()], ids=repr)
 def test_a_packed_weight_gives_what_a_plain_one_gives(
-    activation: Callable[[torch.Tensor], torch.Tensor] | None, monkeypatch: pytest.MonkeyPatch
+    activation: Callable[[torch.Tensor], torch.Tensor] | None,
+    dtype: torch.dtype,
+    tolerance: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     linear, values = nn.Linear(96, 64), torch.randn(5, 7, 96)
-    packed = Target(CPU, torch.bfloat16).linear(linear, activation=activation)
-    monkeypatch.setattr("emobox_hf.encoders.linear._can_pack", lambda: False)
-    plain = Target(CPU, torch.bfloat16).linear(linear, activation=activation)
+    packed = Target(CPU, dtype).linear(linear, activation=activation)
+    monkeypatch.setattr("emobox_hf.encoders.linear._can_pack", lambda _: False)
+    plain = Target(CPU, dtype).linear(linear, activation=activation)
     assert (packed.is_packed, plain.is_packed) == (True, False)
-    assert packed(values).dtype == plain(values).dtype == torch.bfloat16
-    torch.testing.assert_close(packed(values), plain(values), atol=0.01, rtol=0.01)
+    assert packed(values).dtype == plain(values).dtype == dtype
+    torch.testing.assert_close(packed(values), plain(values), atol=tolerance / 2, rtol=tolerance / 2)
     expected = linear(values) if activation is None else activation(linear(values))
-    torch.testing.assert_close(packed(values).float(), expected, atol=0.02, rtol=0.01)
+    torch.testing.assert_close(packed(values).float(), expected, atol=tolerance, rtol=tolerance / 2)
