@@ -1,6 +1,7 @@
 """What every test has: caches of its own, no Hub, no corpora of the user's; and real assets where marked `real`."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
 from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir
+
+# A shell that runs the suite in the background has Ctrl-C ignored, by every process of the tests too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REAL_CACHE = cache_dir()
 CHECKOUT = Path(__file__).parents[1]

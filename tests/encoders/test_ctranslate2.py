@@ -90,7 +90,7 @@ def test_the_converted_folder_is_the_model(tmp_path: Path, model: transformers.W
     identity = identify(str(tmp_path / "new" / "whisper"))
     assert identity.model_type == "whisper"
     assert transformers.AutoFeatureExtractor.from_pretrained(identity.name).feature_size == 20
-    assert load_encoder(identity, context="clip").encode([noise(8000)])[0].shape == (25, 32)
+    assert load_encoder(identity, context="clip").encode([noise(8000)])[0].frames.shape == (25, 32)
 
 
 def test_variables_are_read_as_they_were_written(tmp_path: Path) -> None:
