@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
 from emobox_hf.encoders.identity import EncoderIdentity
-from emobox_hf.encoders.loading import NEVER_USED, first_line, load_extractor
+from emobox_hf.encoders.loading import NEVER_USED, load_extractor, load_weights
 from emobox_hf.encoders.native import MODEL_TYPE
-from emobox_hf.encoders.quiet import no_progress_bars
 from emobox_hf.encoders.windows import SAMPLE_RATE_HZ
 from emobox_hf.errors import InputError, first_five
 
@@ -92,20 +90,8 @@ def load_classifier(identity: EncoderIdentity, *, device: str | torch.device = "
 def _load_model(identity: EncoderIdentity) -> Any:
     from transformers import AutoModelForAudioClassification
 
-    try:
-        with no_progress_bars(), _no_load_report():
-            model, report = AutoModelForAudioClassification.from_pretrained(
-                identity.name,
-                revision=identity.revision,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            f"{identity.name} ({identity.model_type}) cannot be loaded by AutoModelForAudioClassification: "
-            f"{first_line(error)}"
-        ) from error
+    with _no_load_report():
+        model, report = load_weights(AutoModelForAudioClassification, identity)
     # transformers fills what a checkpoint lacks with random numbers and only logs it.
     if lacking := sorted(name for name in report["missing_keys"] if not name.endswith(NEVER_USED)):
         raise InputError(

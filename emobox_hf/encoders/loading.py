@@ -54,21 +54,7 @@ def load_model(identity: EncoderIdentity) -> Any:
     """
     from transformers import AutoModel
 
-    if identity.model_type == MODEL_TYPE:
-        register_native_models()
-    try:
-        with no_progress_bars():
-            model, report = AutoModel.from_pretrained(
-                identity.name,
-                revision=identity.revision,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            f"{identity.name} ({identity.model_type}) cannot be loaded by AutoModel: {first_line(error)}"
-        ) from error
+    model, report = load_weights(AutoModel, identity)
     encoder = model.get_encoder() if model.config.is_encoder_decoder else model
     # transformers fills what a checkpoint lacks with random numbers and only logs it.
     used = {id(parameter) for parameter in encoder.parameters()}
@@ -83,6 +69,30 @@ def load_model(identity: EncoderIdentity) -> Any:
             "fetch or save it again, whole"
         )
     return encoder
+
+
+def load_weights(auto_class: Any, identity: EncoderIdentity) -> tuple[Any, dict[str, Any]]:
+    """A model of one of transformers' Auto classes on the CPU in float32, and what transformers reports of its weights.
+
+    Raises:
+        InputError: It cannot be loaded.
+    """
+    if identity.model_type == MODEL_TYPE:
+        register_native_models()
+    try:
+        with no_progress_bars():
+            model, report = auto_class.from_pretrained(
+                identity.name,
+                revision=identity.revision,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"{identity.name} ({identity.model_type}) cannot be loaded by {auto_class.__name__}: {first_line(error)}"
+        ) from error
+    return model, report
 
 
 def first_line(error: Exception) -> str:
