@@ -5,14 +5,13 @@
 The page is read downwards: every step is one call, and each can be found in `emobox_hf.experiments`.
 """
 
-import os
 import sys
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 from emobox_hf.errors import InputError
+from emobox_hf.experiments.launch import is_first_process, join_group, leave_group
 from emobox_hf.experiments.plan import plan_run
 from emobox_hf.experiments.request import ProbeRequest, parse_request
 from emobox_hf.report.tables import run_table
@@ -25,14 +24,10 @@ def run_probe(request: ProbeRequest) -> Path:
     plan = plan_run(request)
 
     if not plan.is_finished:
-        from accelerate import Accelerator, InitProcessGroupKwargs
-
         from emobox_hf.experiments.run import extract_run, score_run, train_run
 
-        # One process or many, CPU or GPUs: whatever `accelerate launch` or torchrun says. Processes may wait for a
-        # slower one for as long as an extraction takes. Precision is the encoder's own: runs of a series may differ.
-        patience = InitProcessGroupKwargs(timeout=timedelta(days=1))
-        accelerator = Accelerator(kwargs_handlers=[patience])
+        # One process or many, CPU or GPUs: whatever `accelerate launch` or torchrun says.
+        accelerator = join_group()
 
         # waveforms -> frames (time, dim), each utterance once; kept on disk for every fold, head and seed.
         features = extract_run(plan, accelerator)
@@ -51,18 +46,6 @@ def run_probe(request: ProbeRequest) -> Path:
         print(run_table(read_record(plan.folder)))
         print(f"\n{plan.folder / RECORD}")
     return plan.folder
-
-
-def is_first_process() -> bool:
-    """Whether this process is the one that speaks, by what the launcher set."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def leave_group() -> None:
-    """End the conversation with the other processes, if there was one."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
 
 
 def main(argv: Sequence[str] | None = None, *, prog: str = "run_probe.py") -> int:

@@ -67,13 +67,15 @@ def _run(series: "Series", *, as_json: bool) -> int:
     import run_probe
     from emobox_hf.cli.report import KINDS, make_tables
     from emobox_hf.errors import InputError, suggest
+    from emobox_hf.experiments.launch import is_first_process, leave_group
     from emobox_hf.experiments.series import run_series
 
     if series.report not in KINDS:  # known before the work is done
         raise InputError(f"no report of kind {series.report!r}{suggest(series.report, KINDS)}")
     with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
         outcomes = run_series(series, run_probe.run_probe)
-    if not run_probe.is_first_process():
+    leave_group()
+    if not is_first_process():
         return 0
     done = [outcome for outcome in outcomes if outcome.folder]
     failed = [outcome for outcome in outcomes if outcome.error]

@@ -1,8 +1,10 @@
-"""Which of how many processes this is, by what the launcher set; no process group is needed to know it."""
+"""The processes of a launch: which of how many this is, by what the launcher set, and the group they talk in."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from emobox_hf.errors import InputError
@@ -46,6 +48,37 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
 def place_of(accelerator: "Accelerator") -> Place:
     """The place of a process of a group."""
     return Place(accelerator.process_index, accelerator.num_processes, accelerator.device)
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that speaks, by what the launcher set."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def join_group() -> "Accelerator":
+    """This process's part in the group of its launch; alone where there is no launcher.
+
+    Processes may wait for a slower one for as long as an extraction takes. Precision is the encoder's own: the runs of
+    a series may differ.
+    """
+    import torch.distributed
+
+    if torch.distributed.is_available():
+        # Its functions take the group there is at its import as a default argument. Imported later, by a model's
+        # module, it would keep the group and its threads alive after `leave_group`, and a thread that outlives the
+        # interpreter aborts the process.
+        import torch.distributed.nn.functional
+
+    from accelerate import Accelerator, InitProcessGroupKwargs
+
+    return Accelerator(kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(days=1))])
+
+
+def leave_group() -> None:
+    """End the conversation with the other processes, if there was one; called when all is done, not on failure."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _read_variables(environment: Mapping[str, str]) -> tuple[int, int, int]:

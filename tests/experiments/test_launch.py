@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from emobox_hf.errors import InputError
@@ -31,3 +36,31 @@ def test_a_process_knows_its_place(environment: dict[str, str], rank: int, world
 def test_variables_that_make_no_sense_are_refused(environment: dict[str, str]) -> None:
     with pytest.raises(InputError, match="RANK"):
         find_place(environment | CPU)
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux lists them")
+def test_no_thread_of_the_group_outlives_it(checkout: Path) -> None:
+    """One that did would abort the process as it ends, now and then: whatever is imported between join and leave."""
+    script = """
+from pathlib import Path
+from emobox_hf.experiments.launch import join_group, leave_group
+def threads():
+    return {path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")}
+join_group()
+from transformers import WhisperModel
+within = threads()
+leave_group()
+print("gloo_tcp_loop" in within, [name for name in threads() if "gloo" in name])
+"""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "1", "--master_port", "29611"]
+    outcome = subprocess.run(
+        [*command, "--no-python", sys.executable, "-c", script],
+        cwd=checkout,
+        env={**os.environ, **CPU},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.strip() == "True []"
