@@ -9,6 +9,7 @@ from tiny_encoders import saved
 from toy_corpora import drop_corpus, make_corpus
 
 from emobox_hf.cli.main import main
+from emobox_hf.results import read_record
 
 PARTITION = """
 title = "Two by two"
@@ -26,9 +27,9 @@ folds = [["si"], ["random"]]
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of three corpora: two share four labels, the third shares none with them."""
+    """A folder of four corpora: three share four labels, the last shares none with them."""
     folder = tmp_path_factory.mktemp("corpora")
-    for name in ("alpha", "beta"):
+    for name in ("alpha", "beta", "gamma"):
         make_corpus(folder, name, n_each=2)
     make_corpus(folder, "calm", emotions=("Calm", "Boredom"), n_each=2)
     return folder
@@ -89,6 +90,20 @@ def test_cross_leaves_one_corpus_out_at_a_time(cross: Any, capsys: pytest.Captur
     for run in runs[:2]:  # a training corpus that has nothing to give is named
         assert "calm has none of the labels trained on" in run["error"]
     assert "two labels or more" in runs[2]["error"]
+
+
+def test_cross_trains_on_all_corpora_but_the_tested_one(
+    cross: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cross("alpha", "beta", "gamma", more=("--leave-one-out",)) == 0
+    assert "3 of 3 runs are there\n" in capsys.readouterr().out
+    records = {path.parent.parent.name: read_record(path.parent) for path in (tmp_path / "runs").rglob("record.json")}
+    assert set(records) == {"alpha+beta-to-gamma", "alpha+gamma-to-beta", "beta+gamma-to-alpha"}
+    for record in records.values():
+        (fold,) = record.folds
+        # 4 speakers x 4 emotions x 2 takes a corpus: two corpora train, a fifth of them to choose by; one is tested.
+        assert (fold.n_train + fold.n_validation, fold.n_test) == (64, 32)
+        assert fold.scores["ua"] is not None
 
 
 def test_cross_where_nothing_worked_says_why(cross: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,9 @@
 """Partitions drawn by rule: disjoint, even, the same for everyone."""
 
+import json
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,9 +12,9 @@ from layout import LISTS, has_lists, lay_out, read_published
 
 from emobox_hf.corpora.folds import list_configs, list_si_folds, partition
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
-from emobox_hf.corpora.manifest import Manifest, search_corpus
+from emobox_hf.corpora.manifest import Manifest, build_manifest, search_corpus
 from emobox_hf.corpora.recuts import draw_balanced, group_speakers, is_even, split_by_emobox_rule
-from emobox_hf.corpora.spec import load_spec
+from emobox_hf.corpora.spec import Example, load_spec
 from emobox_hf.corpora.utterance import Utterance
 
 EMOTIONS = ("Angry", "Happy", "Neutral", "Sad")
@@ -128,3 +130,44 @@ def test_emobox_s_own_sets_have_their_structure(manifest):
     n_speakers, n_each = DRAWN[manifest.spec.name]
     assert len(counts) == 4 * n_speakers
     assert set(counts.values()) == {n_each}
+
+
+MELD_AUDIO = {"train": "train_splits", "dev": "dev_splits_complete", "test": "output_repeated_splits_test"}
+
+
+def meld_row(part: str, clip: str, speaker: str, raw_emotion: str) -> Example:
+    return Example(f"{MELD_AUDIO[part]}/{clip}.mp4", f"meld-{clip}-{part}", raw_emotion, speaker=speaker, split=part)
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        (("dia1_utt1", "angry", "Ross"), "meld-dia1_utt1-dev"),  # the emotion decides
+        (("dia2_utt2", "sad", "Monica"), "meld-dia2_utt2-test"),  # the emotion fits all, the speaker decides
+        (("dia3_utt3", "happy", "Joey"), "meld-dia3_utt3-train"),  # all fit: train, dev, test
+        (("dia4_utt4", "angry", "Rachel"), "meld-dia4_utt4-test"),  # there is only one
+        (("dia1_utt1", "neutral", "Ross"), "meld-dia1_utt1-train"),  # a right emotion by another speaker
+        (("dia1_utt1", "sad", "Ross"), None),  # none has the emotion
+    ],
+)
+def test_a_name_that_several_parts_of_meld_use_is_told_by_emotion_speaker_and_order(
+    listed: tuple[str, str, str], expected: str | None, tmp_path: Path
+) -> None:
+    """EmoBox's balanced list names MELD's clips without their part, and dialogues are counted anew in each part."""
+    spec = load_spec("meld")
+    rows = [
+        meld_row("train", "dia1_utt1", "Joey", "neutral"),
+        meld_row("dev", "dia1_utt1", "Ross", "anger"),
+        meld_row("train", "dia2_utt2", "Ross", "sadness"),
+        meld_row("test", "dia2_utt2", "Monica", "sadness"),
+        *(meld_row(part, "dia3_utt3", "Joey", "joy") for part in ("test", "dev", "train")),
+        meld_row("test", "dia4_utt4", "Rachel", "anger"),
+    ]
+    lay_out(spec, rows, tmp_path / "meld")
+    clip, label, speaker = listed
+    path = tmp_path / "lists" / "track2" / "MELD_selected_balenced.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"wav_filename": f"audio/{clip}.wav", "label": label, "speaker": speaker}) + "\n")
+    found = build_manifest(spec, tmp_path / "meld", allow_missing=True)
+    test = partition(found, "cross_corpus", folds_dir=tmp_path / "lists").splits["test"]
+    assert [u.key for u in test] == ([expected] if expected else [])

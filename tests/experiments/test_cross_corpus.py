@@ -1,11 +1,18 @@
 """Train on some corpora, test on another."""
 
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from layout import LISTS, lay_out, read_published
+from speech import synthesize, write_wav
 from toy_corpora import make_corpus
 
+from emobox_hf.corpora.labels import SHARED_EMOTIONS
+from emobox_hf.corpora.lists import read_balanced_list
 from emobox_hf.corpora.manifest import build_manifest
 from emobox_hf.corpora.recuts import draw_even
 from emobox_hf.corpora.spec import load_spec
@@ -13,6 +20,8 @@ from emobox_hf.corpora.utterance_sets import UtteranceSet, read_set, write_set
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.cross_corpus import draw_cross_corpus, name_pair
 from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.files import sha256_of_keys
+from emobox_hf.results import read_record
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +133,41 @@ def test_what_cannot_be_compared_is_refused(draw: Any, train: tuple[str, ...], t
 
 def test_many_corpora_are_counted_in_a_name() -> None:
     assert name_pair(["a", "b", "c", "d"], "e") == "4-corpora-to-e"
+
+
+def lay_out_heard(name: str, folder: Path, per_emotion: int) -> None:
+    """A part of a published corpus, its own tree and tables with synthetic speech: EmoBox's balanced set and some."""
+    spec = load_spec(name)
+    assert spec.recuts.published is not None
+    balanced = {Path(row["wav_filename"]).stem for row in read_balanced_list(spec, spec.recuts.published, LISTS)}
+    emotions, n_others = {}, Counter[str]()
+    rows = {row.key: row for row in read_published(spec)}
+    for key, row in rows.items():
+        emotion = spec.labels.get(row.raw_emotion, row.raw_emotion)
+        if Path(row.path).stem not in balanced:
+            n_others[emotion] += 1
+        if emotion in SHARED_EMOTIONS and (Path(row.path).stem in balanced or n_others[emotion] <= per_emotion):
+            emotions[key] = emotion
+    lay_out(spec, [rows[key] for key in emotions], folder / name)
+    for key, emotion in emotions.items():
+        write_wav(folder / name / rows[key].path, synthesize(emotion, f"{name} {rows[key].speaker}", key))
+
+
+@pytest.mark.skipif(not LISTS.is_dir(), reason="EmoBox's lists are not beside this checkout")
+def test_a_published_pair_as_a_user_types_it(encoder: Path, checkout: Path, tmp_path: Path) -> None:
+    """Train on IEMOCAP, test on RAVDESS's published balanced set: 60 clips of each of four emotions, 20 speakers."""
+    lay_out_heard("iemocap", tmp_path, per_emotion=40)
+    lay_out_heard("ravdess", tmp_path, per_emotion=0)
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", str(checkout / "run_probe.py")]
+    command += ["--train", "iemocap", "--test", "ravdess", "--encoder", str(encoder), "--head", "linear"]
+    command += ["--data-dir", str(tmp_path), "--folds-dir", str(LISTS), "--on-error", "skip"]
+    command += ["--features", str(tmp_path / "features"), "--output", str(tmp_path / "runs")]
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    (path,) = (tmp_path / "runs" / "iemocap-to-ravdess").rglob("record.json")
+    (fold,) = read_record(path.parent).folds
+    ravdess = build_manifest(load_spec("ravdess"), tmp_path / "ravdess", allow_missing=True)
+    assert (fold.n_test, fold.n_train + fold.n_validation) == (240, 240 + 4 * 40)
+    assert fold.digests["test"] == sha256_of_keys(u.key for u in ravdess.utterances)
+    assert fold.scores["ua"] > 0.4  # the same synthetic emotions, other speakers: well above one in four
+    assert "iemocap-to-ravdess" in outcome.stdout
