@@ -27,6 +27,7 @@ class CrossCorpus:
         classes: The labels trained on.
         scored: The labels scored, those that both sides have.
         test_set: `balanced`, `all`, or `sha256:` and the digest of the keys of a set of one's own.
+        chosen_by: The model that a set of one's own had to agree with; empty where there was none.
     """
 
     sources: tuple[Source, ...]
@@ -34,6 +35,7 @@ class CrossCorpus:
     classes: tuple[str, ...]
     scored: tuple[str, ...]
     test_set: str
+    chosen_by: str
 
 
 def draw_cross_corpus(request: ProbeRequest) -> CrossCorpus:
@@ -60,7 +62,7 @@ def draw_cross_corpus(request: ProbeRequest) -> CrossCorpus:
     wanted = _shared_labels(specs[:-1], specs[-1], request.test_set)
     sources = tuple(_open(spec, request) for spec in specs)
     training = [source.manifest.utterances for source in sources[:-1]]
-    test, test_set, test_name = _test_part(sources[-1], request.test_set)
+    test, test_set, test_name, chosen_by = _test_part(sources[-1], request.test_set)
     found = {u.emotion for u in test}
     scored = tuple(name for name in wanted if name in found)
     if len(scored) < 2:
@@ -82,7 +84,7 @@ def draw_cross_corpus(request: ProbeRequest) -> CrossCorpus:
     splits["test"] = tuple(u for u in test if u.emotion in scored)
     drawn = f"train: {', '.join(names[:-1])}, labels {', '.join(classes)}; test: {names[-1]}, {test_name}"
     partition = Partition(name_pair(names[:-1], names[-1]), splits, drawn, "a fifth of each training corpus")
-    return CrossCorpus(sources, partition, classes, scored, test_set)
+    return CrossCorpus(sources, partition, classes, scored, test_set, chosen_by)
 
 
 def name_pair(train: Sequence[str], test: str) -> str:
@@ -118,16 +120,16 @@ def _check_test_set(test_set: str) -> None:
         )
 
 
-def _test_part(source: Source, test_set: str) -> tuple[tuple[Utterance, ...], str, str]:
-    """The utterances, what identifies the set, and what it is called."""
+def _test_part(source: Source, test_set: str) -> tuple[tuple[Utterance, ...], str, str, str]:
+    """The utterances, what identifies the set, what it is called, and the model that chose them."""
     if test_set == "balanced":
-        return source.partition(CROSS_CORPUS).splits["test"], test_set, test_set
+        return source.partition(CROSS_CORPUS).splits["test"], test_set, test_set, ""
     if test_set == "all":
-        return source.manifest.utterances, test_set, test_set
+        return source.manifest.utterances, test_set, test_set, ""
     own = read_set(Path(test_set).expanduser(), source.manifest)
     digest = f"sha256:{own.sha256}"
     chosen = f", of what {own.chosen_by} agrees with" if own.chosen_by else ""
-    return own.utterances, digest, f"{own.name}, {digest}{chosen}"
+    return own.utterances, digest, f"{own.name}, {digest}{chosen}", own.chosen_by
 
 
 def _in_order(emotions: set[str]) -> tuple[str, ...]:

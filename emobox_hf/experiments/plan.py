@@ -93,10 +93,13 @@ def _plan_intra_corpus(request: ProbeRequest) -> Plan:
 def _plan_cross_corpus(request: ProbeRequest) -> Plan:
     probe, encoding = _choose_probe(request), choose_encoding(request)
     pair = draw_cross_corpus(request)
+    corpus = {"name": pair.partition.config, "test_set": pair.test_set, "labels": request.labels}
+    if pair.chosen_by:
+        corpus["test_set_chosen_by"] = pair.chosen_by
     settings = {
         "experiment": "cross-corpus",
         "package": __version__,
-        "corpus": {"name": pair.partition.config, "test_set": pair.test_set, "labels": request.labels},
+        "corpus": corpus,
         "sources": [source.settings for source in pair.sources],
         "classes": {"trained": list(pair.classes), "scored": list(pair.scored)},
         **encoding.settings,

@@ -47,6 +47,11 @@ class Run:
         return str(self.record.settings["corpus"].get("test_set", ""))
 
     @property
+    def test_set_chosen_by(self) -> str:
+        """The model that a test set of one's own had to agree with; empty where there was none."""
+        return str(self.record.settings["corpus"].get("test_set_chosen_by", ""))
+
+    @property
     def encoder(self) -> str:
         """The encoder as tables call it."""
         return str(self.record.settings["encoder"]["name"])

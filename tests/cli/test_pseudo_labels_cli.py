@@ -120,6 +120,7 @@ def test_a_drawn_set_is_probed_and_another_is_another_run(
     assert [record.settings["corpus"]["test_set"] for record in records] == [f"sha256:{one}" for one in digests]
     assert [record.folds[0].digests["test"] for record in records] == digests
     assert f"set.json, sha256:{digests[0]}, of what toy agrees with" in records[0].folds[0].source
+    assert records[0].settings["corpus"]["test_set_chosen_by"] == "toy"
     assert [record.folds[0].n_test for record in records] == [32, 32]
 
 

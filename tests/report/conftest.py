@@ -31,6 +31,7 @@ def write(
     chosen: Sequence[int | str] = (),
     pair: tuple[Sequence[str], str] | None = None,
     test_set: str = "balanced",
+    chosen_by: str = "",
     labels: Sequence[str] = LABELS,
     tested: Sequence[tuple[str, str | None, str, str]] = (("a", "s1", "Angry", "Angry"),),
     created: str = "2026-01-01T00:00:00+00:00",
@@ -40,6 +41,7 @@ def write(
     scores["confusion_matrix"] = np.diag([2] * len(labels)).tolist()
     if pair:
         corpora = {"name": f"{'+'.join(pair[0])}-to-{pair[1]}", "test_set": test_set, "labels": "shared"}
+        corpora |= {"test_set_chosen_by": chosen_by} if chosen_by else {}
         kind = {"experiment": "cross-corpus", "corpus": corpora, "sources": [{"name": n} for n in (*pair[0], pair[1])]}
     else:
         kind = {

@@ -59,6 +59,24 @@ def test_what_an_encoder_met_or_chose_is_flagged(
         assert any("chose the utterances" in note for note in table.notes) == is_flagged
 
 
+@pytest.mark.parametrize(
+    ("encoder", "chosen_by", "is_flagged"),
+    [
+        ("wavlm-base", "wavlm-base", True),
+        ("microsoft/wavlm-base", "wavlm-base", True),
+        ("my-encoder", "my-encoder", True),
+        ("wavlm-base", "hubert-base", False),
+        ("my-encoder", "", False),
+    ],
+)
+def test_a_set_of_ones_own_is_flagged_for_the_encoder_that_chose_it(
+    make_run: Any, encoder: str, chosen_by: str, is_flagged: bool
+) -> None:
+    run = make_run(pair=(["ravdess"], "cafe"), encoder=encoder, test_set="sha256:1234", chosen_by=chosen_by)
+    for table in cross_tables([run]):
+        assert table.flagged == (frozenset({(0, 1)}) if is_flagged else frozenset())
+
+
 def test_the_paper_is_read_both_ways(checkout: Path) -> None:
     path = checkout / "benchmarks/reference/emobox_cross_corpus_cells.csv"
     with open(path, encoding="utf-8") as file:
