@@ -16,20 +16,19 @@ from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.recuts import BALANCED_PER_EMOTION
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
 from emobox_hf.files import write_text
+from emobox_hf.hub.licences import find_licence
 
-# The licences the Hub knows by an identifier; any other is `other` with its own words.
-HUB_LICENCES = {"CC BY-NC-SA 4.0": "cc-by-nc-sa-4.0", "CC BY-NC-SA 3.0": "cc-by-nc-sa-3.0", "CC BY 4.0": "cc-by-4.0"}
 TABLE_BEGIN, TABLE_END = "<!-- corpora: generated from the specs -->", "<!-- end of corpora -->"
 
 
 def card_metadata(spec: CorpusSpec) -> dict[str, Any]:
     """The YAML header of a corpus's card, as a dictionary."""
-    licence = HUB_LICENCES.get(spec.licence)
+    hub_id = find_licence(spec.licence).hub_id
     return {
         "pretty_name": spec.title,
         "language": list(spec.languages),
-        "license": licence or "other",
-        **({} if licence else {"license_name": "see-card"}),
+        "license": hub_id,
+        **({"license_name": "see-card"} if hub_id == "other" else {}),
         "task_categories": ["audio-classification"],
         "tags": ["speech-emotion-recognition", "emobox"],
     }

@@ -20,12 +20,10 @@ from huggingface_hub.hf_api import DatasetInfo, SpaceInfo
 
 from emobox_hf.corpora.spec import CorpusSpec, list_corpora, load_spec
 from emobox_hf.errors import InputError, first_five
+from emobox_hf.hub.licences import find_licence
 from emobox_hf.hub.register import METRIC
 from emobox_hf.hub.repo import MARK, check_repository, metric_files, read_card
 
-# Licences that let anyone pass on what `emobox build` makes of a corpus: cut, at 16 kHz, one channel. "No derivatives"
-# (ND) is not among them, and a licence in other words, or with further words, is for a person to read.
-FREE_LICENCES = re.compile(r"CC BY(-NC)?(-SA)? [1-4]\.0|CC0( 1\.0)?|public domain|MIT")
 GIVEN = {"form": "on request (form or licence agreement)", "paid": "for a fee"}
 DATA_FILE = re.compile(r"data/\d{4}-\d{4}-[0-9a-f]{8}\.parquet")
 CARD = "README.md"
@@ -113,9 +111,8 @@ def bar_to_publishing(spec: CorpusSpec) -> str:
     """
     if spec.access != "open":
         return f"its owners give it {GIVEN[spec.access]}, to each user on their own"
-    if not FREE_LICENCES.fullmatch(spec.licence):
-        return f"its licence ({spec.licence}) is not known to let anyone pass on a converted copy"
-    return ""
+    bar = find_licence(spec.licence).bar
+    return bar and f"its licence ({spec.licence}) {bar}"
 
 
 def _check_name(repo: str) -> None:

@@ -157,13 +157,20 @@ def test_private_is_what_a_free_corpus_is_too_unless_asked(folder: Path, hub: Hu
 @pytest.mark.parametrize("name", list_corpora())
 def test_only_plain_free_licences_of_open_corpora_may_be_public(name: str) -> None:
     spec = load_spec(name)
-    free = {"CC BY 4.0", "CC BY-NC-SA 4.0", "CC BY-NC-SA 3.0", "CC BY-NC 4.0", "CC BY-SA 4.0", "CC0", "MIT"}
+    free = {"CC BY 4.0", "CC BY-NC-SA 4.0", "CC BY-NC-SA 3.0", "MIT", "Open Database License (ODbL) 1.0"}
     assert (not bar_to_publishing(spec)) == (spec.access == "open" and spec.licence in free)
 
 
-@pytest.mark.parametrize("licence", ["CC BY-NC-ND 4.0", "CC BY 4.0 for the labels, not for the clips", "", "not MIT"])
-def test_a_licence_with_a_catch_is_not_free(licence: str) -> None:
-    assert bar_to_publishing(dataclasses.replace(load_spec("ravdess"), licence=licence))
+def test_a_licence_without_derivatives_bars_the_public(
+    folder: Path, hub: Hub, api: HfApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = dataclasses.replace(load_spec("polish"), licence="CC BY-NC-ND 4.0", access="open")
+    monkeypatch.setattr(push, "load_spec", lambda name: strict)
+    with pytest.raises(InputError, match=r"CC BY-NC-ND 4\.0\) allows no derivatives.*at 16 kHz.*--i-have-the-right"):
+        push_folder(folder, REPO, api=api, public=True)
+    assert hub.repos == {}
+    push_folder(folder, REPO, api=api, public=True, has_right=True)
+    assert not hub.repos[KEPT].private
 
 
 @pytest.mark.parametrize("access", ["form", "paid"])
