@@ -39,7 +39,7 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from emobox_hf.experiments.bench import choose_device, default_request, run_bench
+    from emobox_hf.experiments.bench.run import choose_device, default_request, run_bench
     from emobox_hf.files import write_text
     from emobox_hf.report.bench import bench_tables, describe_run
 

@@ -13,12 +13,12 @@ import torch
 from emobox_hf.encoders.flops import count_flops
 from emobox_hf.encoders.shapes import SHAPES, load_plain, make_shape
 from emobox_hf.errors import InputError
-from emobox_hf.experiments.bench import BenchRequest, choose_device, default_request, run_bench
-from emobox_hf.experiments.bench_clips import choose_clips, draw_durations, make_clip
-from emobox_hf.experiments.bench_encoders import Work, project_min, summarise
-from emobox_hf.experiments.bench_gemm import list_products, measure_gemm
-from emobox_hf.experiments.bench_passes import Clocked, Pass, run_loop
-from emobox_hf.experiments.bench_probes import draw_data
+from emobox_hf.experiments.bench.clips import choose_clips, draw_durations, make_clip
+from emobox_hf.experiments.bench.encoders import Work, project_min, summarise
+from emobox_hf.experiments.bench.gemm import list_products, measure_gemm
+from emobox_hf.experiments.bench.passes import Clocked, Pass, run_loop
+from emobox_hf.experiments.bench.probes import draw_data
+from emobox_hf.experiments.bench.run import BenchRequest, choose_device, default_request, run_bench
 from emobox_hf.features import Clip, FeatureStore, extract
 from emobox_hf.features.plan import make_batches
 from emobox_hf.report.bench import bench_tables
@@ -93,7 +93,7 @@ def test_a_clip_is_as_long_as_it_says() -> None:
 
 
 def test_products_are_counted_two_operations_to_a_multiply_and_add(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("emobox_hf.experiments.bench_gemm.seconds_per_call", lambda *_, **__: 0.5)
+    monkeypatch.setattr("emobox_hf.experiments.bench.gemm.seconds_per_call", lambda *_, **__: 0.5)
     (product,) = measure_gemm(CPU, torch.float32, [(3, 5, 7)], seconds=1)
     assert product.tflops == 2 * 3 * 5 * 7 / 0.5 / 1e12
     assert (product.dtype, product.m, product.k, product.n) == ("float32", 3, 5, 7)
@@ -143,7 +143,7 @@ def test_given_weights_are_loaded_for_both(encoder: Path) -> None:
 
 
 def test_the_clock_changes_nothing(tmp_path: Path) -> None:
-    from emobox_hf.experiments.bench_store import make_key
+    from emobox_hf.experiments.bench.store import make_key
 
     encoder = make_shape("wav2vec2-toy").build(device="cpu", precision="no")
     clips = [Clip(f"{i}", 0.5, make_clip(i, 0.5).read) for i in range(3)]

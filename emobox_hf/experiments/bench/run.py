@@ -18,11 +18,11 @@ from emobox_hf import __version__
 from emobox_hf.encoders.encoder import PRECISIONS
 from emobox_hf.encoders.shapes import SHAPES, load_plain, make_shape
 from emobox_hf.errors import InputError, suggest
-from emobox_hf.experiments.bench_encoders import measure_encoder
-from emobox_hf.experiments.bench_gemm import list_products, measure_gemm
-from emobox_hf.experiments.bench_passes import Precision, Sample
-from emobox_hf.experiments.bench_probes import measure_probes
-from emobox_hf.experiments.bench_store import measure_store
+from emobox_hf.experiments.bench.encoders import measure_encoder
+from emobox_hf.experiments.bench.gemm import list_products, measure_gemm
+from emobox_hf.experiments.bench.passes import Precision, Sample
+from emobox_hf.experiments.bench.probes import measure_probes
+from emobox_hf.experiments.bench.store import measure_store
 from emobox_hf.experiments.environment import now, peak_memory_mb
 
 PARTS = ("gemm", "encoders", "store", "probes")
@@ -124,7 +124,7 @@ def default_request(device: torch.device, *, is_quick: bool = False, **chosen: A
 
 
 def run_bench(request: BenchRequest, say: Callable[[str], object]) -> dict[str, Any]:
-    """Measure; figures for JSON, see `bench_encoders`, `bench_gemm`, `bench_store` and `bench_probes`.
+    """Measure; figures for JSON, see `encoders`, `gemm`, `store` and `probes`.
 
     Args:
         request: What.

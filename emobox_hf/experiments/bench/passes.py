@@ -18,9 +18,9 @@ from emobox_hf.encoders.backbone import Encoded
 from emobox_hf.encoders.encoder import PRECISIONS, Encoder
 from emobox_hf.encoders.shapes import PlainModel
 from emobox_hf.encoders.windows import SAMPLE_RATE_HZ
-from emobox_hf.experiments.bench_clips import Waveform
-from emobox_hf.experiments.bench_gemm import best_of, list_products, measure_gemm
-from emobox_hf.experiments.bench_store import make_key
+from emobox_hf.experiments.bench.clips import Waveform
+from emobox_hf.experiments.bench.gemm import best_of, list_products, measure_gemm
+from emobox_hf.experiments.bench.store import make_key
 from emobox_hf.features import Clip, FeatureStore, extract
 
 Precision = Literal["no", "bf16", "fp16"]

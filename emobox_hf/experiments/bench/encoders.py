@@ -11,8 +11,8 @@ from emobox_hf.encoders.flops import count_flops
 from emobox_hf.encoders.shapes import PlainModel
 from emobox_hf.encoders.windows import SAMPLE_RATE_HZ
 from emobox_hf.errors import InputError
-from emobox_hf.experiments.bench_clips import CORPUS_CLIPS, choose_clips, draw_durations, sum_s
-from emobox_hf.experiments.bench_passes import Pass, Precision, Sample, run_loop, run_ours
+from emobox_hf.experiments.bench.clips import CORPUS_CLIPS, choose_clips, draw_durations, sum_s
+from emobox_hf.experiments.bench.passes import Pass, Precision, Sample, run_loop, run_ours
 from emobox_hf.features import Clip
 
 EMOBOX_CLIPS, EMOBOX_H = 262_020, 294.0  # all 32 corpora, arXiv 2406.07162
