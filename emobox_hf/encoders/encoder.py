@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 
 from emobox_hf.encoders.backbone import Backbone, Encoded, Waveform
+from emobox_hf.encoders.heap import keep_freed_memory
 from emobox_hf.encoders.identity import EncoderIdentity
 from emobox_hf.encoders.linear import Target
 from emobox_hf.encoders.loading import load_extractor, load_model
@@ -166,6 +167,8 @@ def build_encoder(
     """As `load_encoder`, of a model and an extractor in memory; a model of `MODEL_TYPE` is of no further use then."""
     model = model.eval().requires_grad_(False)
     target = Target(torch.device(device), PRECISIONS[precision])
+    if target.is_cpu:
+        keep_freed_memory()
     if identity.model_type == "whisper":
         backbone = build_whisper_backbone(
             model, extractor, layer=layer, context=context, target=target, identity=identity

@@ -1,11 +1,13 @@
 """The parts of the forward pass against torch's own functions."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import nn
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import gelu
 from transformers.activations import GELUActivation
 
 from emobox_hf.encoders import attention, positions
@@ -47,16 +49,54 @@ def test_the_folded_group_norm_is_exact_where_a_filter_lets_nearly_nothing_pass(
 
 
 @pytest.mark.parametrize("has_bias", [False, True])
-def test_attention_in_products_is_torchs_own(has_bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    query = torch.randn(3, 4, 9, 8)
+@pytest.mark.parametrize("loudness", [1.0, 20.0], ids=["bounded scores", "scores of any size"])
+def test_attention_in_products_is_torchs_own(has_bias: bool, loudness: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = loudness * torch.randn(3, 4, 9, 8)
     key, value = torch.randn(2, 3, 4, 17, 8)
     bias = torch.randn(1, 4, 9, 17) if has_bias else None
-    expected = scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
     half = [None if part is None else part.bfloat16() for part in (query, key, value, bias)]
+    q, k, v, added = (None if part is None else part.float() for part in half)
+    scores = q @ k.transpose(2, 3) if added is None else q @ k.transpose(2, 3) + added
+    expected = torch.softmax(scores.bfloat16().float(), -1) @ v
     whole = attend(*half)
-    torch.testing.assert_close(whole.float(), expected, atol=0.05, rtol=0)
+    assert (attention._bound(half[0]) * attention._bound(half[1]) < attention._EXPONENT) == (loudness == 1.0)
+    torch.testing.assert_close(whole.float(), expected, atol=0.05, rtol=0.02)
     monkeypatch.setattr(attention, "_SCORES", 9 * 17 * 5)  # five heads at a time
     torch.testing.assert_close(attend(*half), whole, atol=0, rtol=0)
+
+
+def test_scores_at_the_bound_neither_overflow_nor_vanish() -> None:
+    """Rows whose scores are all as high, or as low, as those that go without a maximum may be."""
+    width, time = 64, 3000
+    direction = torch.full((width,), width**-0.5)
+    length = (0.99 * attention._EXPONENT) ** 0.5
+    query = length * torch.stack([direction, -direction])[None, None]
+    key = (length * direction).expand(1, 1, time, width)
+    value = 1e4 * torch.randn(1, 1, time, width)
+    heard = attend(query.bfloat16(), key.bfloat16(), value.bfloat16())
+    expected = value.bfloat16().float().mean(2, keepdim=True).expand_as(heard)
+    assert attention._bound(query) * attention._bound(key) < attention._EXPONENT
+    torch.testing.assert_close(heard.float(), expected, atol=0.02 * 1e4, rtol=0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc, and counts pages as Linux does")
+def test_freed_memory_stays_with_the_process() -> None:
+    script = """
+import resource, torch
+from emobox_hf.encoders.heap import keep_freed_memory
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        blocks = [torch.ones(n << 20) for n in (1, 2, 3)]  # 24 MB, freed at each turn
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+usual = faults()
+print(keep_freed_memory(), usual, faults(), faults())
+"""
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    can, usual, _, kept = printed.split()
+    assert can == "True"
+    assert int(usual) > 10_000
+    assert int(kept) < int(usual) / 8
 
 
 @pytest.mark.parametrize("kernel", [7, 8])

@@ -107,7 +107,7 @@ def default_request(device: torch.device, *, is_quick: bool = False, **chosen: A
             "probe_clips": 60,
         }
     elif device.type == "cpu":
-        settings = {"shapes": ("wav2vec2-base", "whisper-tiny"), "audio_s": 64.0, "loop_clips": 100}
+        settings = {"shapes": ("wav2vec2-base", "whisper-tiny"), "audio_s": 160.0, "loop_clips": 100}
     else:
         settings = {
             "shapes": ("wav2vec2-base", "wavlm-large", "whisper-tiny", "whisper-large-v3"),
