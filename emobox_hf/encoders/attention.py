@@ -132,4 +132,4 @@ def _attend_in_parts(
 
 def _bound(values: torch.Tensor) -> float:
     """The length of the longest of vectors (..., width): no product of two of them is above that of their bounds."""
-    return torch.linalg.vector_norm(values, dim=-1).amax().item()
+    return float(torch.linalg.vector_norm(values, dim=-1).amax())
