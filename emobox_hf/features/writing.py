@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import torch
+
 from emobox_hf.errors import InputError
 from emobox_hf.features.decoding import Clip
 from emobox_hf.features.storage import Stored, to_storage
@@ -42,6 +44,7 @@ class ShardWriter:
         self._pending: list[tuple[Clip, Stored]] = []
         self._last_flush = time.perf_counter()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
+        _use_one_core(self._thread)
         self._waiting: deque[Future[None]] = deque()
 
     def put(self, clips: Sequence[Clip], fetched: "Callable[[], list[Encoded]]") -> None:
@@ -83,3 +86,15 @@ class ShardWriter:
         self._store.write_stored([clip.key for clip in clips], stored, writer=self._writer)
         self.n_written += len(clips)
         self.audio_s += sum(clip.duration_s for clip in clips)
+
+
+def _use_one_core(thread: ThreadPoolExecutor) -> None:
+    """Let what a pool of one thread computes stay on one core.
+
+    GNU's OpenMP keeps a team of threads for every thread that computes in parallel, and where they outnumber the cores
+    all of them sleep between two operations instead of waiting: the encoder's would be a twentieth slower for it.
+    """
+    n_threads = torch.get_num_threads()
+    thread.submit(torch.get_num_threads).result()  # a thread takes the number of all the first time it needs one
+    thread.submit(torch.set_num_threads, 1).result()
+    torch.set_num_threads(n_threads)  # which sets that of all, too
