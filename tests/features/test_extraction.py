@@ -10,6 +10,7 @@ from toy_clips import KEY, ToyEncoder, make_clips, make_waveform, statistics_of
 
 from emobox_hf.errors import InputError
 from emobox_hf.features import Clip, FeatureStore, LeftOut, extract
+from emobox_hf.features.writing import ShardWriter
 
 CLIPS = make_clips(40)
 KEYS = [clip.key for clip in CLIPS]
@@ -229,3 +230,21 @@ def test_pooled_vectors_and_frames_share_a_shard_in_any_dtype(tmp_path, dtype):
     # The third dimension is a length in samples, up to 12,480: half precision knows it to 4.
     torch.testing.assert_close(found, torch.stack(expected), atol=4.0, rtol=0)
     torch.testing.assert_close(found[..., :2], torch.stack(expected)[..., :2], atol=0.02, rtol=0)
+
+
+def test_the_thread_that_writes_leaves_the_cores_to_the_encoder(store):
+    before = torch.get_num_threads()
+    counted = []
+
+    def fetched():
+        counted.append(torch.get_num_threads())
+        return [ToyEncoder().encode([make_waveform(0)])[0]]
+
+    torch.set_num_threads(2)
+    try:
+        with ShardWriter(store, writer=0, shard_s=3.0, report=lambda _: None) as writer:
+            writer.put(CLIPS[:1], fetched)
+        assert counted == [1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
