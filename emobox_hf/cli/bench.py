@@ -13,8 +13,8 @@ def add_verbs(verbs: Any) -> None:
         "bench",
         help="how fast this machine extracts, stores and probes, beside plain loops",
         description="Rates of this machine, in one run: products of matrices, extraction in each precision beside a "
-        "loop over single clips, a store, probes. Needs neither a corpus nor a network; two or three minutes on a "
-        "laptop.",
+        "loop over single clips, a store, probes. Needs neither a corpus nor a network; about four minutes on two "
+        "cores.",
     )
     add = verb.add_argument
     add("--shapes", nargs="+", metavar="SHAPE", help="published encoders, with random weights, such as wavlm-large")

@@ -94,7 +94,7 @@ def choose_device(name: str | None) -> torch.device:
 
 
 def default_request(device: torch.device, *, is_quick: bool = False, **chosen: Any) -> BenchRequest:
-    """What suits a device: two or three minutes on a laptop, more work on a GPU; `chosen` replaces what it names."""
+    """What suits a device: about four minutes on two cores, more work on a GPU; `chosen` replaces what it names."""
     if is_quick:
         settings: dict[str, Any] = {
             "shapes": ("wav2vec2-toy", "whisper-toy"),
