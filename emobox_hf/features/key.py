@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from emobox_hf.errors import InputError
 
-FEATURE_FORMAT = 2
+FEATURE_FORMAT = 3
 """Counts the ways in which this package has made and stored frames, so that an old store is never read as a new one."""
 
 StorageDtype = Literal["float16", "bfloat16", "float32", "int8"]
