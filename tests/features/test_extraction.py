@@ -6,36 +6,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from toy_clips import KEY, ToyEncoder, make_clips, make_waveform, statistics_of
+from toy_clips import CLIPS, KEY, KEYS, SMALL, ToyEncoder, assert_complete, make_clips, make_waveform, statistics_of
 
 from emobox_hf.errors import InputError
 from emobox_hf.features import Clip, FeatureStore, LeftOut, extract
 from emobox_hf.features.writing import ShardWriter
-
-CLIPS = make_clips(40)
-KEYS = [clip.key for clip in CLIPS]
-SMALL = {"batch_s": 2.0, "shard_s": 3.0, "n_workers": 0}
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """What one process gets in one go."""
-    store = FeatureStore.open(tmp_path_factory.mktemp("undisturbed"), KEY)
-    extract(CLIPS, ToyEncoder(), store, **SMALL)
-    return store.read(KEYS), store.read_pooled(KEYS)
-
-
-@pytest.fixture
-def store(tmp_path):
-    return FeatureStore.open(tmp_path, KEY)
-
-
-def assert_complete(store, undisturbed):
-    assert store.verify() == []
-    found, (expected, pooled) = store.read(KEYS), undisturbed
-    assert torch.equal(found.offsets, expected.offsets)
-    assert torch.equal(found.frames, expected.frames)
-    assert torch.equal(store.read_pooled(KEYS), pooled)
 
 
 def test_every_clip_is_stored_with_its_frames(store):
@@ -101,23 +76,6 @@ def test_skipping_reports_each_clip_left_out(store):
         LeftOut("toy-011", "file 11 is torn"),
     ]
     assert store.keys() == set(KEYS) - {"toy-003", "toy-011"}
-
-
-class Picky(ToyEncoder):
-    """Refuses a batch that holds a clip below eight frames, as an encoder does that needs so much."""
-
-    def encode(self, waveforms):
-        if min(map(len, waveforms)) < 8 * 320:
-            raise InputError("too short")
-        return super().encode(waveforms)
-
-
-def test_a_clip_the_encoder_refuses_does_not_take_its_batch_along(store):
-    short = {clip.key for clip in CLIPS if clip.duration_s < 8 * 0.02}
-    report = extract(CLIPS, Picky(), store, on_error="skip", **SMALL)
-    assert {one.key for one in report.left_out} == short != set()
-    assert {one.reason for one in report.left_out} == {"too short"}
-    assert store.keys() == set(KEYS) - short
 
 
 def test_frames_that_are_not_finite_name_their_clip(store):

@@ -9,15 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
-from toy_clips import KEY, ToyEncoder, make_clips
+from toy_clips import CLIPS, KEY, SMALL, ToyEncoder, assert_complete
 
 from emobox_hf.features import FeatureStore, extract
 
 ROOT = Path(__file__).parents[2]
-CLIPS = make_clips(40)
-KEYS = [clip.key for clip in CLIPS]
-SMALL = {"batch_s": 2.0, "shard_s": 3.0, "n_workers": 0}
 
 # An encoder that says when it starts and takes its time; it waits for a word before the first batch.
 SLOW = """
@@ -62,27 +58,6 @@ def wait_for_batches(process, n):
 def go_on(process):
     process.stdin.write("\n")
     process.stdin.flush()
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """What one process gets in one go."""
-    store = FeatureStore.open(tmp_path_factory.mktemp("undisturbed"), KEY)
-    extract(CLIPS, ToyEncoder(), store, **SMALL)
-    return store.read(KEYS), store.read_pooled(KEYS)
-
-
-@pytest.fixture
-def store(tmp_path):
-    return FeatureStore.open(tmp_path, KEY)
-
-
-def assert_complete(store, undisturbed):
-    assert store.verify() == []
-    found, (expected, pooled) = store.read(KEYS), undisturbed
-    assert torch.equal(found.offsets, expected.offsets)
-    assert torch.equal(found.frames, expected.frames)
-    assert torch.equal(store.read_pooled(KEYS), pooled)
 
 
 def test_a_run_killed_again_and_again_ends_with_the_same_bits(store, undisturbed, tmp_path):

@@ -9,7 +9,8 @@ import torch
 
 from emobox_hf.encoders.backbone import Encoded
 from emobox_hf.errors import InputError
-from emobox_hf.features import Clip, FeatureKey
+from emobox_hf.features import Clip, FeatureKey, FeatureStore
+from emobox_hf.features.ragged import RaggedFrames
 
 KEY = FeatureKey(
     corpus="toy",
@@ -74,3 +75,17 @@ class ToyEncoder:
             blocks = torch.from_numpy(waveform).reshape(-1, 320)
             frames.append(torch.stack([blocks.mean(1), blocks[:, 0], torch.full((len(blocks),), longest)], dim=1))
         return encoded_of(*frames)
+
+
+CLIPS = make_clips(40)
+KEYS = [clip.key for clip in CLIPS]
+SMALL = {"batch_s": 2.0, "shard_s": 3.0, "n_workers": 0}
+
+
+def assert_complete(store: FeatureStore, undisturbed: tuple[RaggedFrames, torch.Tensor]) -> None:
+    """The store is sound and holds what one process would have put there in one go."""
+    assert store.verify() == []
+    found, (expected, pooled) = store.read(KEYS), undisturbed
+    assert torch.equal(found.offsets, expected.offsets)
+    assert torch.equal(found.frames, expected.frames)
+    assert torch.equal(store.read_pooled(KEYS), pooled)
