@@ -10,9 +10,7 @@ of a block: as here, with weights laid out by oneDNN, and by torch.compile.
 import argparse
 import time
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
-from statistics import median
 from typing import Any
 
 import torch
@@ -24,7 +22,7 @@ from emobox_hf.encoders.linear import Target, chain
 from emobox_hf.encoders.shapes import make_shape
 from emobox_hf.experiments.bench.clips import CORPUS_CLIPS, choose_clips, draw_durations
 from emobox_hf.experiments.bench.encoders import count_all
-from emobox_hf.experiments.bench.gemm import best_of, list_products, measure_gemm
+from emobox_hf.experiments.bench.gemm import best_of, list_products, measure_gemm, seconds_per_call
 from emobox_hf.features.plan import make_batches
 
 CPU = torch.device("cpu")
@@ -35,17 +33,6 @@ KINDS = {
     "copies": ("aten::copy_", "aten::cat", "aten::index_select"),
     "norms": ("aten::native_layer_norm", "aten::native_group_norm"),
 }
-
-
-def seconds_of(work: Callable[[], object], rounds: int) -> float:
-    """Median of so many calls, after one that is not counted."""
-    work()
-    spent = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        work()
-        spent.append(time.perf_counter() - started)
-    return median(spent)
 
 
 def share_times(encoder: Encoder, batches: list[list[Any]]) -> dict[str, float]:
@@ -67,7 +54,7 @@ def show_passes(name: str, precision: Any) -> None:
     clips, _ = choose_clips(draw_durations(CORPUS_CLIPS), encoder.padded_s, batch_s=encoder.batch_s, audio_s=160)
     indices = make_batches([encoder.padded_s(clip.duration_s) for clip in clips], batch_s=encoder.batch_s)
     batches = [[clips[i].read() for i in batch] for batch in indices]
-    spent = sum(seconds_of(partial(encoder.encode, batch), rounds=3) for batch in batches)
+    spent = sum(seconds_per_call(partial(encoder.encode, batch), CPU, at_least_s=1.0) for batch in batches)
     peak = 1e12 * best_of(measure_gemm(CPU, PRECISIONS[precision], list_products(CPU, []), seconds=0.3)).tflops
     flops = count_all(plain.model, clips)
     print(f"{name}, {precision}: {100 * flops / spent / peak:.0f} % of the peak" if flops else name)
@@ -85,7 +72,7 @@ def show_compile(precision: Any, frames: int = 800, dim: int = 768) -> None:
     started = time.perf_counter()
     compiled(values)
     first_s = time.perf_counter() - started
-    ours_ms, compiled_ms = (1000 * seconds_of(partial(f, values), rounds=41) for f in (ours, compiled))
+    ours_ms, compiled_ms = (1000 * seconds_per_call(partial(f, values), CPU, at_least_s=1.0) for f in (ours, compiled))
     print(f"feed-forward of {frames} frames, {dim} wide, {precision}: ours {ours_ms:.1f} ms")
     print(f"  torch.compile {compiled_ms:.1f} ms, and {first_s:.0f} s for the first call")
 

@@ -112,7 +112,7 @@ def _attend_in_parts(
     biases = None if bias is None else bias.expand(rows, -1, -1, -1).reshape(rows * heads, time, -1)
     step = min(rows * heads, max(1, _SCORES // (time * keys.shape[1])))
     space = query.new_empty(step, time, keys.shape[1])
-    heard = torch.empty_like(queries, memory_format=torch.contiguous_format)
+    heard = query.new_empty(queries.shape)
     is_bounded = biases is None and _bound(queries) * _bound(keys) < _EXPONENT
     for start in range(0, rows * heads, step):
         q, k, v, out = (part[start : start + step] for part in (queries, keys, values, heard))

@@ -12,7 +12,7 @@ def keep_freed_memory() -> bool:
     """Let this process keep up to 512 MB that it has freed, for the next pass; whether the C library can (glibc).
 
     Torch asks the C library for every activation. Megabytes that go back to the system in between are taken again page
-    by page, each page cleared: a twelfth of the time of Whisper tiny in bfloat16.
+    by page, each page cleared.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     return mallopt is not None and bool(mallopt(_TRIM_THRESHOLD, 512 << 20) and mallopt(_MMAP_THRESHOLD, 32 << 20))

@@ -92,7 +92,7 @@ def _use_one_core(thread: ThreadPoolExecutor) -> None:
     """Let what a pool of one thread computes stay on one core.
 
     GNU's OpenMP keeps a team of threads for every thread that computes in parallel, and where they outnumber the cores
-    all of them sleep between two operations instead of waiting: the encoder's would be a twentieth slower for it.
+    all of them sleep between two operations instead of waiting, the encoder's too.
     """
     n_threads = torch.get_num_threads()
     thread.submit(torch.get_num_threads).result()  # a thread takes the number of all the first time it needs one
