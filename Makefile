@@ -37,7 +37,7 @@ torchaudio: $(TORCHAUDIO_VENV)/installed
 
 # FunASR's emotion2vec: the native models give its frames, and the tests' table of them is what it computes.
 funasr: $(TORCHAUDIO_VENV)/installed
-	$(TORCHAUDIO_VENV)/bin/python tests/encoders/make_emotion2vec_reference.py
+	$(TORCHAUDIO_VENV)/bin/python tests/encoders/native/make_emotion2vec_reference.py
 
 # Write cards, loading scripts and the README's table of corpora again, after a spec has changed.
 cards: $(VENV)/installed

@@ -14,7 +14,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.experiments.launch import is_first_process, join_group, leave_group
 from emobox_hf.experiments.plan import plan_run
 from emobox_hf.experiments.request import ProbeRequest, parse_request
-from emobox_hf.report.tables import run_table
+from emobox_hf.report.run_table import run_table
 from emobox_hf.results import RECORD, read_record, write_run
 
 

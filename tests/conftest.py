@@ -35,6 +35,12 @@ def own_places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         yield
 
 
+@pytest.fixture
+def cache() -> Path:
+    """The cache folder of this test, which is empty."""
+    return cache_dir()
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """The repository's top folder."""
@@ -48,6 +54,14 @@ def emobox_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"EmoBox's lists are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random wav2vec 2.0, 32 wide."""
+    from tiny_encoders import save_encoder  # it imports torch, which the environment of the scripts lacks
+
+    return save_encoder(tmp_path_factory.mktemp("encoders") / "tiny", "wav2vec2-group")
 
 
 def fetch_or_skip(fetch: Callable[[], Path]) -> Path:

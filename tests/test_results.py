@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from emobox_hf.errors import InputError
-from emobox_hf.report.tables import run_table
+from emobox_hf.report.run_table import run_table
 from emobox_hf.results import (
     FoldPredictions,
     FoldRecord,

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from emobox_hf.encoders.backbone import Encoded
+from emobox_hf.encoders.forward.backbone import Encoded
 from emobox_hf.features import Clip, FeatureKey, FeatureStore, extract
 
 DIM, N_LAYERS, RATE_HZ, HOP = 384, 5, 16_000, 320

@@ -17,12 +17,12 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 from torch.profiler import ProfilerActivity, profile
 
+from emobox_hf.bench.clips import CORPUS_CLIPS, choose_clips, draw_durations
+from emobox_hf.bench.encoders import count_all
+from emobox_hf.bench.gemm import best_of, list_products, measure_gemm, seconds_per_call
+from emobox_hf.bench.shapes import make_shape
 from emobox_hf.encoders.encoder import PRECISIONS, Encoder
-from emobox_hf.encoders.linear import Target, chain
-from emobox_hf.encoders.shapes import make_shape
-from emobox_hf.experiments.bench.clips import CORPUS_CLIPS, choose_clips, draw_durations
-from emobox_hf.experiments.bench.encoders import count_all
-from emobox_hf.experiments.bench.gemm import best_of, list_products, measure_gemm, seconds_per_call
+from emobox_hf.encoders.forward.linear import Target, chain
 from emobox_hf.features.plan import make_batches
 
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from emobox_hf.corpora.spec import list_corpora, load_spec
 from emobox_hf.errors import InputError, first_five
 
 if TYPE_CHECKING:
-    from emobox_hf.experiments.sound_check import Recordings
+    from emobox_hf.inspection.sound_check import Recordings
 
 _PLURALS = {SIMILAR: "copies"}
 _ABSENT = "not here"
@@ -77,7 +77,7 @@ def _audit_configs(
 
 def _listen(manifest: Manifest) -> "Recordings":
     from emobox_hf.cli.progress import watch_utterances
-    from emobox_hf.experiments.sound_check import compare_recordings
+    from emobox_hf.inspection.sound_check import compare_recordings
 
     return compare_recordings(manifest, watch=watch_utterances(manifest, "listen"))
 

@@ -39,9 +39,9 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from emobox_hf.experiments.bench.run import choose_device, default_request, run_bench
+    from emobox_hf.bench.run import choose_device, default_request, run_bench
+    from emobox_hf.bench.tables import bench_tables, describe_run
     from emobox_hf.files import write_text
-    from emobox_hf.report.bench import bench_tables, describe_run
 
     lists = {"shapes": "shapes", "encoders": "encoder", "precisions": "precisions", "parts": "parts"}
     chosen = {name: getattr(arguments, option) for name, option in lists.items()}

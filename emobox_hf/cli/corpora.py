@@ -21,7 +21,7 @@ from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
 from emobox_hf.errors import first_five
 
 if TYPE_CHECKING:
-    from emobox_hf.experiments.sound_check import SoundCheck
+    from emobox_hf.inspection.sound_check import SoundCheck
 
 
 def add_verbs(verbs: Any) -> None:
@@ -140,7 +140,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _listen(manifest: Manifest) -> "SoundCheck":
     from emobox_hf.cli.progress import watch_utterances
-    from emobox_hf.experiments.sound_check import check_sound
+    from emobox_hf.inspection.sound_check import check_sound
 
     return check_sound(manifest, watch=watch_utterances(manifest, "decode"))
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from emobox_hf.encoders.known import KNOWN_ENCODERS, KnownEncoder
+from emobox_hf.encoders.known.table import KNOWN_ENCODERS, KnownEncoder
 from emobox_hf.errors import InputError
 
 
@@ -68,8 +68,8 @@ def _describe(encoder: KnownEncoder) -> list[str]:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
-    from emobox_hf.encoders.fetch import encoder_dir
     from emobox_hf.encoders.native.convert import convert_data2vec2
+    from emobox_hf.sources.encoders import encoder_dir
 
     if not arguments.id and not arguments.out:
         raise InputError("give --id, which encoder of `emobox encoders` it is, or --out, a folder, or both")

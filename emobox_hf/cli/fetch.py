@@ -19,8 +19,8 @@ def add_verb(verbs: Any) -> None:
 
 def _fetch(arguments: argparse.Namespace) -> int:
     from emobox_hf.cli.progress import watch_bytes
-    from emobox_hf.corpora.fetch import fetch_corpus
-    from emobox_hf.encoders.fetch import FETCHABLE, fetch_encoder
+    from emobox_hf.sources.corpora import fetch_corpus
+    from emobox_hf.sources.encoders import FETCHABLE, fetch_encoder
 
     name = arguments.name
     if name is None:
@@ -39,8 +39,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 
 def _list(*, as_json: bool) -> int:
-    from emobox_hf.encoders.fetch import FETCHABLE
     from emobox_hf.report.table import align
+    from emobox_hf.sources.encoders import FETCHABLE
 
     specs = [load_spec(name) for name in list_corpora()]
     fetched = [(spec, spec.fetch) for spec in specs if spec.fetch]

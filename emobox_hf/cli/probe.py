@@ -61,12 +61,12 @@ def _extract(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     import run_probe
     from emobox_hf.cli.progress import watch_bytes
-    from emobox_hf.corpora.fetch import fetch_corpus
     from emobox_hf.corpora.spec import load_spec
-    from emobox_hf.encoders.fetch import FETCHABLE, fetch_encoder
     from emobox_hf.experiments.request import ProbeRequest
     from emobox_hf.files import cache_dir
     from emobox_hf.report.figures import draw_confusion
+    from emobox_hf.sources.corpora import fetch_corpus
+    from emobox_hf.sources.encoders import FETCHABLE, fetch_encoder
 
     spec = load_spec(DEMO_CORPUS)
     folder = fetch_corpus(spec, say=print, watch=watch_bytes)

@@ -83,7 +83,7 @@ def _benchmark(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]
 
 
 def _cross(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
-    from emobox_hf.encoders.known import find_known
+    from emobox_hf.encoders.known.table import find_known
     from emobox_hf.report.cross import cross_tables, paper_tables
 
     known = (find_known(run.encoder) for run in runs)

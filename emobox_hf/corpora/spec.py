@@ -15,8 +15,8 @@ from pathlib import Path
 from emobox_hf.corpora.braces import expand_braces
 from emobox_hf.corpora.homes import Fetch, check_fetch
 from emobox_hf.corpora.labels import EMOTIONS
-from emobox_hf.corpora.typed import read_as
 from emobox_hf.errors import InputError, first_five, suggest
+from emobox_hf.typed_toml import read_as
 
 SPECS_DIR = Path(__file__).parent / "specs"
 

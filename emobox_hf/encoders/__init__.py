@@ -3,9 +3,9 @@
 What needs torch is imported from `emobox_hf.encoders.encoder`; the names here are cheap.
 """
 
-from emobox_hf.encoders.identity import EncoderIdentity, identify
-from emobox_hf.encoders.known import KNOWN_ENCODERS, KnownEncoder, find_known
-from emobox_hf.encoders.windows import WINDOW_S, TooShortError
+from emobox_hf.encoders.forward.windows import WINDOW_S, TooShortError
+from emobox_hf.encoders.known.identity import EncoderIdentity, identify
+from emobox_hf.encoders.known.table import KNOWN_ENCODERS, KnownEncoder, find_known
 
 __all__ = [
     "KNOWN_ENCODERS",

@@ -7,16 +7,16 @@ from typing import Any, Literal
 
 import torch
 
-from emobox_hf.encoders.backbone import Backbone, Encoded, Waveform
-from emobox_hf.encoders.heap import keep_freed_memory
-from emobox_hf.encoders.identity import EncoderIdentity
-from emobox_hf.encoders.linear import Target
-from emobox_hf.encoders.loading import load_extractor, load_model
-from emobox_hf.encoders.other import build_other_backbone
-from emobox_hf.encoders.pooling import merge
-from emobox_hf.encoders.waveform import WAVEFORM_TYPES, build_waveform_backbone
-from emobox_hf.encoders.whisper import build_whisper_backbone
-from emobox_hf.encoders.windows import SAMPLE_RATE_HZ, cut_windows
+from emobox_hf.encoders.forward.allocator import keep_freed_memory
+from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform
+from emobox_hf.encoders.forward.linear import Target
+from emobox_hf.encoders.forward.pooling import merge
+from emobox_hf.encoders.forward.single_clips import build_other_backbone
+from emobox_hf.encoders.forward.waveform import WAVEFORM_TYPES, build_waveform_backbone
+from emobox_hf.encoders.forward.whisper import build_whisper_backbone
+from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ, cut_windows
+from emobox_hf.encoders.known.identity import EncoderIdentity
+from emobox_hf.encoders.known.loading import load_extractor, load_model
 from emobox_hf.errors import InputError, suggest
 
 CONTEXTS = ("full", "clip")

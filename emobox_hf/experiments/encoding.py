@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from emobox_hf.encoders.fetch import cached_encoder
-from emobox_hf.encoders.identity import EncoderIdentity, identify
+from emobox_hf.encoders.known.identity import EncoderIdentity, identify
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.experiments.source import Source
+from emobox_hf.sources.encoders import cached_encoder
 
 if TYPE_CHECKING:
     from emobox_hf.features import FeatureKey

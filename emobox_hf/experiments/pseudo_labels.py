@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from emobox_hf.audio import read_waveform
 from emobox_hf.corpora.predictions import Predictions, write_predictions
 from emobox_hf.corpora.synonyms import map_labels
-from emobox_hf.encoders.fetch import cached_encoder
-from emobox_hf.encoders.identity import EncoderIdentity, identify
-from emobox_hf.encoders.known import find_known
+from emobox_hf.encoders.known.identity import EncoderIdentity, identify
+from emobox_hf.encoders.known.table import find_known
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.launch import find_place
 from emobox_hf.experiments.source import Source, read_durations
 from emobox_hf.files import whole_file
+from emobox_hf.sources.encoders import cached_encoder
 
 if TYPE_CHECKING:
     from emobox_hf.encoders.classifier import Classifier

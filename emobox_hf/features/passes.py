@@ -9,7 +9,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.features.decoding import Clip, Waveform
 
 if TYPE_CHECKING:
-    from emobox_hf.encoders.backbone import Encoded
+    from emobox_hf.encoders.forward.backbone import Encoded
 
 # What a device or a library says in a RuntimeError of no class of its own when memory is short.
 _MEMORY_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")

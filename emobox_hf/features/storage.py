@@ -8,7 +8,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.features.key import StorageDtype
 
 if TYPE_CHECKING:
-    from emobox_hf.encoders.backbone import Encoded
+    from emobox_hf.encoders.forward.backbone import Encoded
 
 FRAMES_DTYPES: dict[StorageDtype, torch.dtype] = {
     "float16": torch.float16,

@@ -18,7 +18,7 @@ from emobox_hf.features.storage import READ_DTYPES, Stored, to_storage
 from emobox_hf.files import write_text
 
 if TYPE_CHECKING:
-    from emobox_hf.encoders.backbone import Encoded
+    from emobox_hf.encoders.forward.backbone import Encoded
 
 SETTINGS = "settings.json"
 MAX_READERS = 8  # shards that are opened at once: a network answers several as fast as one

@@ -15,7 +15,7 @@ from emobox_hf.features.storage import Stored, to_storage
 from emobox_hf.features.store import FeatureStore
 
 if TYPE_CHECKING:
-    from emobox_hf.encoders.backbone import Encoded
+    from emobox_hf.encoders.forward.backbone import Encoded
 
 FLUSH_S = 60.0
 """Seconds of work after which a shard is written, however little is in it: what a kill can cost."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from emobox_hf.encoders.known import find_known
+from emobox_hf.encoders.known.table import find_known
 from emobox_hf.report.collect import Run, name_runs, published_runs
 from emobox_hf.report.contamination import NOTE, is_contaminated
 from emobox_hf.report.reference import PAPER_METRICS, paper_scores

@@ -1,6 +1,6 @@
 """Contamination: scores of encoders that met the tested corpus, or chose what is tested, while they were made."""
 
-from emobox_hf.encoders.known import find_known
+from emobox_hf.encoders.known.table import find_known
 from emobox_hf.report.collect import Run
 
 NOTE = "†: the encoder was trained or tuned on the tested corpus, or chose the utterances that are tested"

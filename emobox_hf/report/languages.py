@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emobox_hf.corpora.spec import list_corpora, load_spec
-from emobox_hf.encoders.known import KnownEncoder, find_known
+from emobox_hf.encoders.known.table import KnownEncoder, find_known
 from emobox_hf.report.collect import Run, name_runs, published_runs
 from emobox_hf.report.contamination import NOTE, is_contaminated
 from emobox_hf.report.table import Cell, Table

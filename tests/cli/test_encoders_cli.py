@@ -9,12 +9,12 @@ import torch
 from emotion2vec_checkpoints import CASES, make_weights
 
 from emobox_hf.cli.main import main
-from emobox_hf.encoders.fetch import encoder_dir
-from emobox_hf.encoders.known import KNOWN_ENCODERS
+from emobox_hf.encoders.known.table import KNOWN_ENCODERS
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.encoding import choose_encoding
 from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.files import sha256_of_file
+from emobox_hf.sources.encoders import encoder_dir
 
 
 @pytest.fixture

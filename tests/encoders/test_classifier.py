@@ -11,7 +11,7 @@ from tiny_classifiers import save_classifier
 from tiny_encoders import noise, saved
 
 from emobox_hf.encoders.classifier import load_classifier
-from emobox_hf.encoders.identity import identify
+from emobox_hf.encoders.known.identity import identify
 from emobox_hf.errors import InputError
 
 LENGTHS = (8000, 3000, 16000, 1600)

@@ -13,8 +13,8 @@ from tiny_encoders import WAVEFORM_CONFIGS, noise, save_encoder, saved
 
 from emobox_hf.encoders import TooShortError, identify
 from emobox_hf.encoders.encoder import Encoder, load_encoder
-from emobox_hf.encoders.linear import Target
-from emobox_hf.encoders.waveform import BATCH_S, batch_s_on
+from emobox_hf.encoders.forward.linear import Target
+from emobox_hf.encoders.forward.waveform import BATCH_S, batch_s_on
 from emobox_hf.errors import InputError
 
 # Rounding only, as a batch adds in another order: measured 1.4e-6 on frames that reach 5, and 0 in half precision.

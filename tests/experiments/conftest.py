@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 from speech import make_polish
-from tiny_encoders import save_encoder
 
 from emobox_hf.corpora.spec import load_spec
 
@@ -13,12 +12,6 @@ def polish(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data") / "polish"
     make_polish(root, load_spec("polish"))
     return root
-
-
-@pytest.fixture(scope="session")
-def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random wav2vec 2.0, 32 wide."""
-    return save_encoder(tmp_path_factory.mktemp("encoders") / "tiny", "wav2vec2-group")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from emobox_hf.audio import read_waveform
 from emobox_hf.corpora.predictions import read_predictions
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.encoders.classifier import load_classifier
-from emobox_hf.encoders.identity import identify
+from emobox_hf.encoders.known.identity import identify
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.pseudo_labels import describe_mapping, label_corpus, match_labels
 from emobox_hf.experiments.source import Source, open_source

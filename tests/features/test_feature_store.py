@@ -7,7 +7,7 @@ import torch
 from safetensors import safe_open
 from toy_clips import KEY, encoded_of
 
-from emobox_hf.encoders.backbone import Encoded
+from emobox_hf.encoders.forward.backbone import Encoded
 from emobox_hf.errors import InputError
 from emobox_hf.features import FeatureStore, shard
 from emobox_hf.features.storage import to_storage

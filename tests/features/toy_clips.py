@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from emobox_hf.encoders.backbone import Encoded
+from emobox_hf.encoders.forward.backbone import Encoded
 from emobox_hf.errors import InputError
 from emobox_hf.features import Clip, FeatureKey, FeatureStore
 from emobox_hf.features.ragged import RaggedFrames

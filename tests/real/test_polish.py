@@ -8,13 +8,13 @@ import pytest
 from conftest import REAL_CACHE, fetch_or_skip
 
 import run_probe
-from emobox_hf.corpora.fetch import fetch_corpus
 from emobox_hf.corpora.folds import list_folds, partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest
 from emobox_hf.corpora.spec import load_spec
-from emobox_hf.encoders.fetch import fetch_encoder
 from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.results import RunRecord, read_record
+from emobox_hf.sources.corpora import fetch_corpus
+from emobox_hf.sources.encoders import fetch_encoder
 
 pytestmark = pytest.mark.real
 

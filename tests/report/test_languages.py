@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from emobox_hf.encoders.known import KNOWN_ENCODERS
+from emobox_hf.encoders.known.table import KNOWN_ENCODERS
 from emobox_hf.report.languages import languages_tables, tell_language
 
 

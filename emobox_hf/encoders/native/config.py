@@ -14,7 +14,7 @@ class Data2Vec2Config(PreTrainedConfig):
     `layer_norm_first`: norms before attention and feed-forward, and one at the end; no published checkpoint is so.
     `num_extra_tokens`: learned vectors that attend along with the frames and are no output; emotion2vec has 10.
     `source_file`, `source_sha256`: the checkpoint that the weights were converted from; `encoder_id`: which encoder of
-    the table `known.toml` it is, where the user said so.
+    the table `encoders.toml` it is, where the user said so.
     """
 
     model_type = MODEL_TYPE

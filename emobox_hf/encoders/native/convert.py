@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from emobox_hf.encoders.known import KNOWN_ENCODERS
+from emobox_hf.encoders.known.table import KNOWN_ENCODERS
 from emobox_hf.encoders.native.checkpoint import Tensors, read_checkpoint
 from emobox_hf.encoders.native.config import Data2Vec2Config
 from emobox_hf.encoders.native.extractor import Data2Vec2FeatureExtractor
@@ -17,7 +17,7 @@ from emobox_hf.encoders.native.model import (
     Data2Vec2Model,
     Data2Vec2PreTrainedModel,
 )
-from emobox_hf.encoders.quiet import no_progress_bars
+from emobox_hf.encoders.progress_bars import no_progress_bars
 from emobox_hf.errors import InputError, first_five, suggest
 from emobox_hf.files import sha256_of_file
 

@@ -1,0 +1,59 @@
+"""Clips to measure with: noise of the lengths of utterances, whole batches of a large corpus."""
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
+from emobox_hf.features import Clip
+from emobox_hf.features.plan import make_batches
+
+Waveform = NDArray[np.float32]
+
+SHORTEST_S, LONGEST_S = 0.6, 12.0
+CORPUS_CLIPS = 8_000  # the mean of EmoBox's corpora
+
+
+def draw_durations(n: int) -> list[float]:
+    """Seconds of `n` clips, 0.6 to 12 s, evenly spread by their logarithm: 3.8 s on average (EmoBox's have 4.0 s)."""
+    chance = np.random.default_rng(0)
+    return (SHORTEST_S * (LONGEST_S / SHORTEST_S) ** chance.random(n)).tolist()  # type: ignore[no-any-return]
+
+
+@cache
+def _draw_noise() -> Waveform:
+    return 0.1 * np.random.default_rng(0).standard_normal(round(4 * LONGEST_S * SAMPLE_RATE_HZ), dtype=np.float32)
+
+
+def make_noise(number: int, n_samples: int) -> Waveform:
+    """Float32 (n_samples,), quiet: cut from one piece, for drawing it anew would take longer than decoding speech."""
+    noise = _draw_noise()
+    return np.resize(noise[997 * number % (len(noise) // 2) :], n_samples)
+
+
+def choose_clips(
+    durations_s: Sequence[float], padded_s: Callable[[float], float], *, batch_s: float, audio_s: float
+) -> tuple[list[Clip], float]:
+    """Whole batches of a corpus, evenly from the longest clips to the shortest, about `audio_s` of them; its padding.
+
+    They stay the same batches when planned again without the others, and are paid for by the time of the whole.
+    """
+    costs_s = [padded_s(duration) for duration in durations_s]
+    batches = make_batches(costs_s, batch_s=batch_s)
+    padding = 1 - sum(durations_s) / sum(len(batch) * costs_s[batch[0]] for batch in batches)
+    n_batches = min(len(batches), max(1, round(audio_s * len(batches) / sum(durations_s))))
+    chosen = [batches[int((number + 0.5) * len(batches) / n_batches)] for number in range(n_batches)]
+    return [make_clip(i, durations_s[i]) for batch in chosen for i in batch], padding
+
+
+def make_clip(number: int, duration_s: float) -> Clip:
+    """A clip of noise, made when it is read."""
+    n_samples = round(duration_s * SAMPLE_RATE_HZ)
+    return Clip(f"noise-{number:06d}", n_samples / SAMPLE_RATE_HZ, partial(make_noise, number, n_samples))
+
+
+def sum_s(clips: Sequence[Clip]) -> float:
+    """Seconds of all clips."""
+    return sum(clip.duration_s for clip in clips)

@@ -1,0 +1,1 @@
+"""The forward pass: waveforms in batches to the frames of every layer, on any device."""

@@ -1,0 +1,101 @@
+"""Models that put a stack of convolutions on the waveform: wav2vec 2.0, HuBERT, WavLM, data2vec and their like.
+
+Their weights are taken out of transformers' model and run without padding: each row through the convolutions alone, or
+cut back to its valid frames behind them, then all rows one behind another, see `layout`. So a clip gives the same
+frames alone and in any batch, which an attention mask alone does not do: a group norm over time and positional
+convolutions would see padding.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
+from emobox_hf.encoders.forward.convolutions import FrontEnd, build_front_end
+from emobox_hf.encoders.forward.families import build_data2vec2_stack, build_wav2vec2_stack
+from emobox_hf.encoders.forward.layout import Groups, lay_out, send, views
+from emobox_hf.encoders.forward.linear import Target
+from emobox_hf.encoders.forward.positions import build_positions
+from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
+from emobox_hf.encoders.known.identity import EncoderIdentity
+from emobox_hf.encoders.native import MODEL_TYPE
+
+# The architectures checked to be of this kind; tests hold each to "alone equals batch" and to transformers' own frames.
+WAVEFORM_TYPES = frozenset({"wav2vec2", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat", MODEL_TYPE})
+
+# Seconds in a batch. What a CPU computes of 16 s stays near its cache, and a clip more saves it nothing. A GPU wants
+# thousands of frames at once: 480 s take about 6 GB in half precision and 12 GB in float32 in the convolutions.
+BATCH_S = {"cpu": 16.0, "cuda": 480.0}
+
+
+def batch_s_on(device: torch.device, batch_s: dict[str, float]) -> float:
+    """The seconds for a device; an accelerator of another kind takes a quarter of a GPU's."""
+    return batch_s.get(device.type, batch_s["cuda"] / 4)
+
+
+def build_waveform_backbone(
+    model: Any, extractor: Any, *, layer: int | str, target: Target, identity: EncoderIdentity
+) -> Backbone:
+    """The backbone of a model of `WAVEFORM_TYPES`; nothing of the model itself is kept."""
+    config = model.config
+    chosen = choose_layer(layer, config.num_hidden_layers, identity)
+    front_end = build_front_end(model.feature_extractor.conv_layers, target)
+    projection, encoder = model.feature_projection, model.encoder
+    normalise = target.norm(projection.layer_norm) if hasattr(projection, "layer_norm") else nn.Identity()
+    project = target.linear(projection.projection)
+    positions = build_positions(encoder.pos_conv_embed, target)
+    build_stack = build_data2vec2_stack if identity.model_type == MODEL_TYPE else build_wav2vec2_stack
+    stack = build_stack(model, target, chosen)
+    norm_first = getattr(config, "do_stable_layer_norm", False) or getattr(config, "layer_norm_first", False)
+    before = nn.Identity() if norm_first else target.norm(encoder.layer_norm)
+    tokens = getattr(encoder, "extra_tokens", None)  # of emotion2vec: they attend along with the frames
+    tokens = None if tokens is None else target.single(tokens)
+    n_tokens = 0 if tokens is None else len(tokens)
+
+    def run(windows: list[Waveform]) -> list[Encoded]:
+        # One call a window: the extractor then normalises, where it does, over exactly this sound.
+        inputs = [
+            torch.from_numpy(extractor(window, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np")["input_values"][0])
+            for window in windows
+        ]
+        n_frames = [front_end.count(len(window)) for window in windows]
+        widths = [n + n_tokens for n in n_frames]
+        # With tokens behind the frames a bias depends on more than the distance.
+        layout = lay_out(n_frames, target.device, widths=widths, with_grids=not target.is_cpu and not n_tokens)
+        local = _run_front_end(front_end, [inputs[i] for i in layout.order], target)
+        hidden = project(normalise(local)).float()  # (frames, dim)
+        hidden = hidden + positions(hidden, layout.kept)
+        if tokens is not None:
+            hidden = _put_behind(hidden, layout.kept, tokens)
+        frames, pooled = stack.run(before(hidden), layout)
+        return unpack(frames, pooled, layout, n_frames)
+
+    return Backbone(
+        device=target.device,
+        dim=config.hidden_size,
+        n_layers=config.num_hidden_layers,
+        layer=chosen,
+        frame_rate_hz=SAMPLE_RATE_HZ / front_end.hop,
+        min_samples=front_end.field,
+        count=front_end.count,
+        run=run,
+        batch_s=batch_s_on(target.device, BATCH_S),
+    )
+
+
+def _run_front_end(front_end: FrontEnd, waveforms: list[torch.Tensor], target: Target) -> torch.Tensor:
+    """Frames of all rows one behind another, (frames, channels)."""
+    if target.is_cpu:
+        return torch.cat([front_end.run_piecewise(waveform) for waveform in waveforms])
+    n_frames, device = [front_end.count(len(waveform)) for waveform in waveforms], target.device
+    padded = send(nn.utils.rnn.pad_sequence(waveforms, batch_first=True), device)  # (rows, samples)
+    lengths = send(torch.tensor([len(waveform) for waveform in waveforms]), device)
+    hidden = front_end.run_padded(padded, lengths)  # (rows, time, channels)
+    return lay_out(n_frames, device, widths=[hidden.shape[1]] * len(n_frames)).keep(hidden.flatten(0, 1))
+
+
+def _put_behind(frames: torch.Tensor, groups: Groups, tokens: torch.Tensor) -> torch.Tensor:
+    """The rows with the tokens behind each: (frames, dim) -> (frames and tokens, dim)."""
+    parts = [torch.cat([part, tokens.expand(len(part), -1, -1)], dim=1) for part in views(frames, groups)]
+    return torch.cat([part.flatten(0, 1) for part in parts])

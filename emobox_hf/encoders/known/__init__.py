@@ -1,0 +1,1 @@
+"""Which encoder exactly: the table of known ones, the identity of weights, loading them."""

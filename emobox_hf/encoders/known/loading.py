@@ -1,0 +1,100 @@
+"""Models and feature extractors as transformers loads them, whole or not at all."""
+
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
+from emobox_hf.encoders.known.identity import EncoderIdentity
+from emobox_hf.encoders.native import MODEL_TYPE, register_native_models
+from emobox_hf.encoders.progress_bars import no_progress_bars
+from emobox_hf.errors import InputError, first_five
+
+# Used by SpecAugment in training alone, so a checkpoint may lack it.
+NEVER_USED = "masked_spec_embed"
+
+
+def load_extractor(identity: EncoderIdentity) -> Any:
+    """The feature extractor of a model for sound at 16 kHz.
+
+    Raises:
+        InputError: there is none, or it is for another sampling rate.
+    """
+    """The feature extractor of an identity, for 16 kHz.
+
+    Raises:
+        InputError: There is none.
+    """
+    from transformers import AutoFeatureExtractor
+
+    if identity.model_type == MODEL_TYPE:
+        register_native_models()
+    try:
+        load: Any = AutoFeatureExtractor.from_pretrained  # untyped in transformers
+        extractor = load(identity.name, revision=identity.revision, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{identity.name} ({identity.model_type}) has no feature extractor that transformers knows "
+            f"(preprocessor_config.json was looked for), so it cannot take sound: {first_line(error)}"
+        ) from error
+    sample_rate_hz = getattr(extractor, "sampling_rate", None)
+    if sample_rate_hz != SAMPLE_RATE_HZ:
+        raise InputError(
+            f"{identity.name} takes sound at {sample_rate_hz} Hz; only encoders for {SAMPLE_RATE_HZ} Hz can be probed"
+        )
+    return extractor
+
+
+def load_model(identity: EncoderIdentity) -> Any:
+    """The model on the CPU in float32, without its decoder if it has one.
+
+    Raises:
+        InputError: It cannot be loaded whole.
+    """
+    from transformers import AutoModel
+
+    model, report = load_weights(AutoModel, identity)
+    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
+    # transformers fills what a checkpoint lacks with random numbers and only logs it.
+    used = {id(parameter) for parameter in encoder.parameters()}
+    lacking = [
+        name
+        for name, parameter in model.named_parameters()
+        if name in report["missing_keys"] and id(parameter) in used and not name.endswith(NEVER_USED)
+    ]
+    if lacking:
+        raise InputError(
+            f"{identity.name}: its weights lack {len(lacking)} that the model needs: {first_five(sorted(lacking))}; "
+            "fetch or save it again, whole"
+        )
+    return encoder
+
+
+def load_weights(auto_class: Any, identity: EncoderIdentity) -> tuple[Any, dict[str, Any]]:
+    """A model of one of transformers' Auto classes on the CPU in float32, and what transformers reports of its weights.
+
+    Raises:
+        InputError: It cannot be loaded.
+    """
+    if identity.model_type == MODEL_TYPE:
+        register_native_models()
+    try:
+        with no_progress_bars():
+            model, report = auto_class.from_pretrained(
+                identity.name,
+                revision=identity.revision,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"{identity.name} ({identity.model_type}) cannot be loaded by {auto_class.__name__}: {first_line(error)}"
+        ) from error
+    return model, report
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without what libraries add below."""
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,97 @@
+"""Tables of scores for people, computed from records."""
+
+import re
+
+import numpy as np
+
+from emobox_hf.encoders.known.table import KNOWN_ENCODERS
+from emobox_hf.report.reference import PAPER_METRICS, paper_scores
+from emobox_hf.report.table import align
+from emobox_hf.results import RunRecord
+
+COLUMNS = {"ua": "UA", "wa": "WA", "macro_f1": "macro F1"}
+
+
+def run_table(record: RunRecord) -> str:
+    """A run's scores in percent, a line a fold (its seeds averaged), mean and spread, and the paper's beside."""
+    rows = [["fold", "test", *COLUMNS.values(), "chosen on validation"]]
+    for name in dict.fromkeys(fold.fold for fold in record.folds):
+        folds = [fold for fold in record.folds if fold.fold == name]
+        means = [_percent(float(np.mean([fold.scores[score] for fold in folds]))) for score in COLUMNS]
+        chosen = "; ".join(", ".join(f"{key} {value:g}" for key, value in fold.chosen.items()) for fold in folds)
+        rows.append([name, str(folds[0].n_test), *means, chosen.replace("_", " ")])
+    summary = record.summary
+    rows.append(["mean", "", *(_percent(summary[score]["mean"] or 0.0) for score in COLUMNS), ""])
+    deviations = [value for score in COLUMNS if (value := summary[score]["std"]) is not None]
+    if deviations:  # a single fold has none
+        rows.append(["spread", "", *map(_percent, deviations), "standard deviation over folds"])
+    layers = ["", layer_table(record)] if record.layers else []
+    return "\n".join([_headline(record), "", align(rows), *layers, "", *_notes(record), *_paper_lines(record)])
+
+
+def layer_table(record: RunRecord) -> str:
+    """Scores in percent of each layer's probe, a line a layer, means over folds; where validation chose it."""
+    rows = [["layer", *COLUMNS.values(), "UA on validation", "chosen in"]]
+    for layer in dict.fromkeys(line.layer for line in record.layers):
+        lines = [line for line in record.layers if line.layer == layer]
+        means = [_percent(float(np.mean([line.scores[score] for line in lines]))) for score in COLUMNS]
+        validation = _percent(float(np.mean([line.validation_ua for line in lines])))
+        rows.append([str(layer), *means, validation, ", ".join(line.fold for line in lines if line.is_chosen)])
+    return align(rows)
+
+
+def _headline(record: RunRecord) -> str:
+    settings = record.settings
+    encoder, probe = settings["encoder"], settings["probe"]
+    seeds = f", seeds {' '.join(map(str, probe['seeds']))}" if "seeds" in probe else ""
+    layer = {"last": "last layer", "all": "best layer by validation"}.get(encoder["layer"], f"layer {encoder['layer']}")
+    context = "" if encoder["context"] == "full" else f", context {encoder['context']}"
+    precision = "" if encoder["mixed_precision"] == "no" else f", {encoder['mixed_precision']}"
+    norm = ", output norm" if settings["features"]["output_norm"] else ""
+    return (
+        f"{settings['corpus']['name']} | {encoder['name']}, {layer}{context}{precision} | "
+        f"head {probe['head']}{norm}{seeds} | "
+        f"resampler {settings['audio']['resampler']}"
+    )
+
+
+def _notes(record: RunRecord) -> list[str]:
+    ways = {fold.fold: fold.validation for fold in record.folds}
+    differ = len(set(ways.values())) > 1
+    named = "; ".join(f"{name}: {how}" for name, how in ways.items()) if differ else next(iter(ways.values()))
+    lines = [f"validation: {named}"]
+    audits = {fold.fold: fold.audit for fold in record.folds}
+    if leaks := {name: audit for name, audit in audits.items() if audit["verdict"] != "independent"}:
+        shared = ", ".join(
+            f"{name}: {audit['shared_speakers']} of {audit['test_speakers']} test speakers"
+            if audit["test_speakers"]
+            else f"{name}: speakers unknown"
+            for name, audit in leaks.items()
+        )
+        lines.append(f"not speaker-independent as far as is known; also in train or validation are, in {shared}")
+    if record.left_out:
+        reasons = ", ".join(f"{clip['key']} ({clip['reason']})" for clip in record.left_out[:5])
+        more = f" … and {len(record.left_out) - 5} more in the record" if len(record.left_out) > 5 else ""
+        lines.append(f"left out: {len(record.left_out)} clips: {reasons}{more}")
+    absent = sorted({label for fold in record.folds for label in fold.scores["absent"]})
+    if absent:
+        lines.append(f"labels that some test part lacks, over which UA is not averaged: {', '.join(absent)}")
+    return lines
+
+
+def _paper_lines(record: RunRecord) -> list[str]:
+    """The paper's table for the corpus, best encoder first; none beside folds that the paper did not use."""
+    settings = record.settings
+    scores = paper_scores(settings["corpus"]["name"])
+    if not scores or not all(re.fullmatch(r"fold\d+", fold.fold) for fold in record.folds):
+        return []
+    ranked = sorted(scores, key=lambda name: -scores[name]["ua"])
+    rows = [["paper (last layer, all folds)", *COLUMNS.values(), "Hub"]]
+    for name in ranked:
+        home = KNOWN_ENCODERS[name].repo_id or "" if name in KNOWN_ENCODERS else ""
+        rows.append([name, *(f"{scores[name][metric]:.1f}" for metric in PAPER_METRICS.values()), home])
+    return ["", align(rows)]
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}"

@@ -1,0 +1,166 @@
+"""The parts of the forward pass against torch's own functions."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.functional import gelu
+from transformers.activations import GELUActivation
+
+from emobox_hf.encoders.forward import attention, positions
+from emobox_hf.encoders.forward.attention import attend
+from emobox_hf.encoders.forward.convolutions import build_front_end
+from emobox_hf.encoders.forward.layout import Spans, lay_out
+from emobox_hf.encoders.forward.linear import Target, _can_pack
+from emobox_hf.encoders.forward.positions import build_positions
+
+CPU = torch.device("cpu")
+
+
+class ConvLayer(nn.Module):
+    """A first layer as the base models have it, its activation left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.layer_norm, self.activation = nn.Conv1d(1, 4, 10, 5), nn.GroupNorm(4, 4), nn.Identity()
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> object:
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(11)
+        yield
+
+
+def test_the_folded_group_norm_is_exact_where_a_filter_lets_nearly_nothing_pass() -> None:
+    layer = ConvLayer()
+    # A second difference on a loud, slow wave: of its power a hundred-millionth is left.
+    layer.conv.weight[0, 0] = torch.tensor([1.0, -2.0, 1.0, 0, 0, 0, 0, 0, 0, 0])
+    time = torch.arange(16_000) / 16_000
+    waveform = torch.sin(2 * torch.pi * 60 * time) + 1e-4 * torch.randn(16_000)
+    hidden = build_front_end([layer], Target(CPU, torch.float32)).run_piecewise(waveform)
+    conv = nn.functional.conv1d(waveform.double()[None, None], layer.conv.weight.double(), layer.conv.bias.double(), 5)
+    expected = nn.functional.group_norm(conv, 4, layer.layer_norm.weight.double(), layer.layer_norm.bias.double())
+    torch.testing.assert_close(hidden.double().T[None], expected, atol=2e-3, rtol=0)
+    torch.testing.assert_close(hidden.double().T[None, 1:], expected[:, 1:], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("has_bias", [False, True])
+@pytest.mark.parametrize("loudness", [1.0, 20.0], ids=["bounded scores", "scores of any size"])
+def test_attention_in_products_is_torchs_own(has_bias: bool, loudness: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = loudness * torch.randn(3, 4, 9, 8)
+    key, value = torch.randn(2, 3, 4, 17, 8)
+    bias = torch.randn(1, 4, 9, 17) if has_bias else None
+    half = [None if part is None else part.bfloat16() for part in (query, key, value, bias)]
+    q, k, v, added = (None if part is None else part.float() for part in half)
+    scores = q @ k.transpose(2, 3) if added is None else q @ k.transpose(2, 3) + added
+    expected = torch.softmax(scores.bfloat16().float(), -1) @ v
+    whole = attend(*half)
+    assert (attention._bound(half[0]) * attention._bound(half[1]) < attention._EXPONENT) == (loudness == 1.0)
+    torch.testing.assert_close(whole.float(), expected, atol=0.05, rtol=0.02)
+    monkeypatch.setattr(attention, "_SCORES", 9 * 17 * 5)  # five heads at a time
+    torch.testing.assert_close(attend(*half), whole, atol=0, rtol=0)
+
+
+def test_scores_at_the_bound_neither_overflow_nor_vanish() -> None:
+    """Rows whose scores are all as high, or as low, as those that go without a maximum may be."""
+    width, time = 64, 3000
+    direction = torch.full((width,), width**-0.5)
+    length = (0.99 * attention._EXPONENT) ** 0.5
+    query = length * torch.stack([direction, -direction])[None, None]
+    key = (length * direction).expand(1, 1, time, width)
+    value = 1e4 * torch.randn(1, 1, time, width)
+    heard = attend(query.bfloat16(), key.bfloat16(), value.bfloat16())
+    expected = value.bfloat16().float().mean(2, keepdim=True).expand_as(heard)
+    assert attention._bound(query) * attention._bound(key) < attention._EXPONENT
+    torch.testing.assert_close(heard.float(), expected, atol=0.02 * 1e4, rtol=0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks glibc, and counts pages as Linux does")
+def test_freed_memory_stays_with_the_process() -> None:
+    script = """
+import resource, torch
+from emobox_hf.encoders.forward.allocator import keep_freed_memory
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        blocks = [torch.ones(n << 20) for n in (1, 2, 3)]  # 24 MB, freed at each turn
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+usual = faults()
+print(keep_freed_memory(), usual, faults(), faults())
+"""
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    can, usual, _, kept = printed.split()
+    assert can == "True"
+    assert int(usual) > 10_000
+    assert int(kept) < int(usual) / 8
+
+
+@pytest.mark.parametrize("kernel", [7, 8])
+def test_the_grouped_convolution_in_pieces_is_torchs_own(kernel: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    layer = nn.Module()
+    layer.conv, layer.activation = nn.Conv1d(12, 12, kernel, padding=kernel // 2, groups=3), gelu
+    built = build_positions(layer, Target(CPU, torch.float32))
+    layout = lay_out([40, 5, 40, 13, 5], CPU)
+    frames = torch.randn(103, 12)
+    expected = []
+    for row in torch.split(frames, [40, 40, 13, 5, 5]):
+        expected.append(gelu(layer.conv(row.T[None])[0, :, : len(row)].T))
+    for step in (400, 16, 1):
+        monkeypatch.setattr(positions, "_WINDOWS", step)
+        torch.testing.assert_close(built(frames, layout.kept), torch.cat(expected), atol=1e-5, rtol=0)
+
+
+def test_rows_are_laid_out_by_length_and_their_valid_frames_found() -> None:
+    layout = lay_out([2, 3, 3], CPU, widths=[4, 4, 3])
+    assert layout.order == [1, 0, 2]
+    assert layout.groups == ((2, 4), (1, 3))
+    assert layout.kept == ((1, 3), (1, 2), (1, 3))
+    assert layout.whole == Spans(layout.groups, layout.groups)
+    assert layout.valid == Spans(layout.kept, ((1, 4), (1, 4), (1, 3)))
+    assert layout.keep(torch.arange(11)[:, None]).flatten().tolist() == [0, 1, 2, 4, 5, 8, 9, 10]
+
+
+def test_many_groups_are_padded_to_one_grid() -> None:
+    layout = lay_out([5, 4, 3, 2, 1], CPU, widths=[5, 5, 5, 5, 5], with_grids=True)
+    assert layout.whole.grid is None
+    grid = layout.valid.grid
+    assert grid is not None
+    assert grid.is_asked is None
+    frames = torch.arange(15)
+    assert frames[grid.asking][2].tolist() == [9, 10, 11, 0, 0]
+    assert frames[grid.asking].flatten()[grid.back].tolist() == frames.tolist()
+    assert grid.asked.flatten().tolist() == list(range(25))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [
+        (torch.float32, 1e-5),
+        pytest.param(
+            torch.bfloat16,
+            0.02,
+            marks=pytest.mark.skipif(not _can_pack(torch.bfloat16), reason="no bfloat16 in oneDNN on this processor"),
+        ),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("activation", [None, gelu, GELUActivation(), nn.ReLU()], ids=repr)
+def test_a_packed_weight_gives_what_a_plain_one_gives(
+    activation: Callable[[torch.Tensor], torch.Tensor] | None,
+    dtype: torch.dtype,
+    tolerance: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    linear, values = nn.Linear(96, 64), torch.randn(5, 7, 96)
+    packed = Target(CPU, dtype).linear(linear, activation=activation)
+    monkeypatch.setattr("emobox_hf.encoders.forward.linear._can_pack", lambda _: False)
+    plain = Target(CPU, dtype).linear(linear, activation=activation)
+    assert (packed.is_packed, plain.is_packed) == (True, False)
+    assert packed(values).dtype == plain(values).dtype == dtype
+    torch.testing.assert_close(packed(values), plain(values), atol=tolerance / 2, rtol=tolerance / 2)
+    expected = linear(values) if activation is None else activation(linear(values))
+    torch.testing.assert_close(packed(values).float(), expected, atol=tolerance, rtol=tolerance / 2)
