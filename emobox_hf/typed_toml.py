@@ -1,4 +1,4 @@
-"""From tables of TOML to frozen dataclasses, every field checked against its type hint."""
+"""From tables of TOML or JSON to frozen dataclasses, every field checked against its type hint."""
 
 import dataclasses
 import types
@@ -9,11 +9,11 @@ from emobox_hf.errors import InputError, suggest
 
 
 def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
-    """Turn a TOML value into what a type hint asks for: a dataclass, a tuple, a mapping, a plain value.
+    """Turn a value of TOML or JSON into what a type hint asks for: a dataclass, a tuple, a mapping, a plain value.
 
     Args:
         hint: The type; a union stands for its first member that is not None.
-        value: What TOML gave.
+        value: What was read.
         where: Names the place in messages.
 
     Raises:
@@ -30,6 +30,10 @@ def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
     if origin is Mapping:
         pairs = _expect(dict, value, where).items()
         return {key: read_as(arguments[1], item, f"{where}.{key}") for key, item in pairs}
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise InputError(f"{where}: expected one of {', '.join(map(str, arguments))}, found {value!r}")
+        return value
     if hint is float and isinstance(value, int):
         return float(value)
     return _expect(hint, value, where)
@@ -51,6 +55,6 @@ def _read_table(kind: type, table: dict[str, typing.Any], where: str) -> typing.
 
 
 def _expect(kind: type, value: typing.Any, where: str) -> typing.Any:
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"{where}: expected {kind.__name__}, found {value!r}")
     return value

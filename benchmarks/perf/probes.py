@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from emobox_hf.bench.probes import CLASSES, LAYERS, DrawnData, clock, draw_data, measure_precision
-from emobox_hf.probes import Job, LayerProbes, ProbeSettings, list_jobs
+from emobox_hf.probes import EmoboxHead, Job, LayerProbes, LinearHead, list_jobs
 from emobox_hf.probes.linear import train_linear_probes
 from emobox_hf.probes.train import DTYPES
 
@@ -35,7 +35,7 @@ Figures = dict[str, float]
 
 def fit_scikit_learn(vectors: Any, job: Job, *, labels: Any, tol: float) -> None:
     """One layer of one fold: a fit for each C, then the best one on train and validation together."""
-    settings, scores = ProbeSettings(), []
+    settings, scores = EmoboxHead(), []
     for c in settings.regularisation:
         solver = LogisticRegression(C=c, tol=tol, max_iter=2000 if tol == 1e-4 else 100_000)
         model = make_pipeline(StandardScaler(), solver).fit(vectors[job.train], labels[job.train])
@@ -57,8 +57,8 @@ def clock_frames(data: DrawnData, epochs: int, device: torch.device) -> Figures:
 
 def clock_vectors(data: DrawnData, device: torch.device) -> Figures:
     """Seconds for 13 layers, 5 folds and 6 Cs."""
-    settings, figures = ProbeSettings(head="linear"), {}
-    jobs, wide = list_jobs(data.splits, settings), data.vectors.numpy().astype(np.float64)
+    settings, figures = LinearHead(), {}
+    jobs, wide = list_jobs(data.splits, settings.seeds), data.vectors.numpy().astype(np.float64)
     warnings.simplefilter("ignore")
     plain = [(wide[:, layer], jobs[0]) for layer in (4, 8)]
     spent = clock(lambda: [fit_scikit_learn(*one, labels=data.labels, tol=1e-4) for one in plain])

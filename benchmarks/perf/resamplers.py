@@ -9,8 +9,6 @@ the features and the runs are kept in the output folder, so that a second run is
 
 import argparse
 import tempfile
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +21,9 @@ from torch import from_numpy
 from emobox_hf.audio import SAMPLE_RATE_HZ, read_waveform
 from emobox_hf.corpora.manifest import build_manifest
 from emobox_hf.corpora.spec import load_spec
-from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.experiments.request import make_request
+from emobox_hf.experiments.run import run_probe
 from emobox_hf.results import read_predictions, read_record
-from run_probe import run_probe
 
 CORPUS, COPY_RATE_HZ = "polish", 44_100
 RATES_HZ = (8_000, 11_025, 22_050, 24_000, 44_100, 48_000)
@@ -104,12 +102,11 @@ def compare_sound(root: Path, paths: list[str], scratch: Path) -> None:
 def probe(arguments: argparse.Namespace, head: str, data_dir: Path, resampler: str) -> Path:
     """The folder of a run of the probe runner."""
     seeds = {"seeds": tuple(arguments.seeds)} if head == "emobox" else {}
-    request = ProbeRequest(
+    request = make_request(
         corpus=CORPUS, encoder=arguments.encoder, data_dir=data_dir, head=head, resampler=resampler,
         features=arguments.output / "features", output=arguments.output, **seeds,
     )  # fmt: skip
-    with redirect_stdout(StringIO()):
-        return run_probe(request)
+    return run_probe(request)
 
 
 def compare_scores(arguments: argparse.Namespace, root: Path, copies: Path) -> None:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from emobox_hf.probes import Job, ProbeSettings, Split, list_jobs
+from emobox_hf.probes import EmoboxHead, Job, Split, list_jobs
 from emobox_hf.probes.train import DTYPES, train_probes
 
 CLIPS, DIM, CLASSES, LAYERS, HIDDEN = 535, 768, 7, 13, 256
@@ -85,8 +85,8 @@ def measure_probes(device: torch.device, *, n_clips: int, epochs: int) -> list[P
 
 def measure_precision(data: DrawnData, device: torch.device, precision: Any, *, epochs: int) -> ProbeRates:
     """Train by both ways; the loop trains a part of the probes."""
-    settings = ProbeSettings(seeds=tuple(range(SEEDS)), epochs=epochs, warmup_epochs=epochs // 10, precision=precision)
-    jobs, dtype = list_jobs(data.splits, settings), DTYPES[settings.precision]
+    settings = EmoboxHead(seeds=tuple(range(SEEDS)), epochs=epochs, warmup_epochs=epochs // 10, precision=precision)
+    jobs, dtype = list_jobs(data.splits, settings.seeds), DTYPES[settings.precision]
     n_rates = len(settings.learning_rates)
     steps = [epochs * -(-len(job.train) // settings.batch_size) for job in jobs]
     train_plain(data, jobs[0], 1e-3, 1, dtype, device)  # for what a device does the first time

@@ -69,6 +69,5 @@ def make_key(encoder: str, digest: str, precision: str) -> FeatureKey:
         encoder_digest=digest,
         layer="last",
         context="full",
-        resampler="none",
         precision=precision,  # type: ignore[arg-type]
     )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from emobox_hf.cli.options import add_places
 from emobox_hf.corpora.audit import SENTENCE, SIMILAR, SPEAKER, Audit, Overlap, audit_partition
-from emobox_hf.corpora.folds import list_folds, partition
+from emobox_hf.corpora.configurations import list_folds
+from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest, find_corpus, search_corpus
 from emobox_hf.corpora.spec import list_corpora, load_spec
 from emobox_hf.errors import InputError, first_five

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emobox_hf.cli import fetch
 from emobox_hf.cli.options import add_places
-from emobox_hf.corpora.folds import list_configs, list_folds
+from emobox_hf.corpora.configurations import list_configs, list_folds
 from emobox_hf.corpora.manifest import (
     Manifest,
     build_manifest,

@@ -1,8 +1,17 @@
 """`emobox extract`, `probe`, `demo`: frozen encoders on corpora."""
 
 import argparse
+import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from emobox_hf.errors import InputError
+from emobox_hf.probes.heads import HEADS, EmoboxHead
+
+if TYPE_CHECKING:
+    from emobox_hf.experiments.request import ProbeRequest
 
 DEMO_CORPUS, DEMO_ENCODER = "polish", "whisper-tiny.en"
 
@@ -23,17 +32,56 @@ def add_verbs(verbs: Any) -> None:
     )
     verb.add_argument("--encoder", default=DEMO_ENCODER, help="see `emobox fetch` and `emobox probe --help`")
     verb.add_argument(
-        "--head", choices=("emobox", "linear"), default="emobox", help="the paper's, or logistic regression"
+        "--head", choices=tuple(HEADS), default=EmoboxHead.name, help="the paper's, or logistic regression"
     )
     verb.add_argument("--output", type=Path, default=Path("runs"), help="where the run is kept")
     verb.add_argument("--overwrite", action="store_true", help="run again if it is finished")
     verb.set_defaults(run=_demo)
 
 
-def _probe(arguments: argparse.Namespace) -> int:
-    import run_probe
+def probe_command(argv: Sequence[str] | None = None, *, prog: str) -> int:
+    """Do a run and print its table, or its record with `--json`; the exit code."""
+    from emobox_hf.experiments.launch import is_first_process, leave_group
+    from emobox_hf.experiments.request import build_parser, read_request
 
-    return run_probe.main(arguments.options, prog="emobox probe")
+    parser = build_parser(prog)
+    parser.add_argument("--json", action="store_true", help="print the record as JSON, with the run's folder")
+    arguments = parser.parse_args(argv)
+    try:
+        run_and_show(read_request(parser, arguments), as_json=arguments.json)
+        leave_group()
+    except (InputError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            raise
+        if is_first_process():
+            print(f"{prog}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        if is_first_process():
+            print(f"{prog}: stopped; what was extracted is kept, the same command goes on from there", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run_and_show(request: "ProbeRequest", *, as_json: bool = False) -> Path:
+    """Do a run and, on the first process of a launch, print its table and where it lies; its folder."""
+    from emobox_hf.experiments.launch import is_first_process
+    from emobox_hf.experiments.run import run_probe
+    from emobox_hf.report.run_table import run_table
+    from emobox_hf.results import RECORD, read_record, record_to_json
+
+    folder = run_probe(request)
+    if is_first_process():
+        record = read_record(folder)
+        if as_json:
+            print(json.dumps({"folder": str(folder), **record_to_json(record)}, indent=1, ensure_ascii=False))
+        else:
+            print(f"{run_table(record)}\n\n{folder / RECORD}")
+    return folder
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    return probe_command(arguments.options, prog="emobox probe")
 
 
 def _extract(arguments: argparse.Namespace) -> int:
@@ -46,12 +94,11 @@ def _extract(arguments: argparse.Namespace) -> int:
     plan, place = plan_run(request), find_place()
     part = f", process {place.rank} of {place.world_size}" if place.world_size > 1 else ""
     for source in plan.sources:
-        utterances = plan.utterances(source)
-        filled = fill_store(source, utterances, plan.encoding, place)
+        filled = fill_store(plan, source, place)
         print(
-            f"{source.spec.name} by {request.encoder}{part}: {filled.audio_s:.0f} s of audio encoded now, in "
-            f"{filled.wall_s:.0f} s, into {request.features}; {len(filled.left_out)} of {len(utterances)} utterances "
-            "left out"
+            f"{source.spec.name} by {request.encoder.name}{part}: {filled.audio_s:.0f} s of audio encoded now, in "
+            f"{filled.wall_s:.0f} s, into {request.places.features_dir}; {len(filled.left_out)} of "
+            f"{len(plan.utterances(source))} utterances left out"
         )
         for key, reason in sorted(filled.left_out.items()):
             print(f"  {key}: {reason}")
@@ -59,28 +106,23 @@ def _extract(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    import run_probe
     from emobox_hf.cli.progress import watch_bytes
     from emobox_hf.corpora.spec import load_spec
-    from emobox_hf.experiments.request import ProbeRequest
-    from emobox_hf.files import cache_dir
+    from emobox_hf.experiments.request import make_request
     from emobox_hf.report.figures import draw_confusion
     from emobox_hf.sources.corpora import fetch_corpus
     from emobox_hf.sources.encoders import FETCHABLE, fetch_encoder
 
-    spec = load_spec(DEMO_CORPUS)
-    folder = fetch_corpus(spec, say=print, watch=watch_bytes)
+    folder = fetch_corpus(load_spec(DEMO_CORPUS), say=print, watch=watch_bytes)
     if arguments.encoder in FETCHABLE:
         fetch_encoder(arguments.encoder)
-    request = ProbeRequest(
+    request = make_request(
         corpus=DEMO_CORPUS,
         encoder=arguments.encoder,
         data_dir=folder,
         head=arguments.head,
-        features=cache_dir() / "features",
         output=arguments.output,
         overwrite=arguments.overwrite,
     )
-    run = run_probe.run_probe(request)
-    print(draw_confusion(run))
+    print(draw_confusion(run_and_show(request)))
     return 0

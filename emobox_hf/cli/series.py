@@ -64,7 +64,7 @@ def _run(series: "Series", *, as_json: bool) -> int:
     Raises:
         InputError: There is no report of the series' kind.
     """
-    import run_probe
+    from emobox_hf.cli.probe import run_and_show
     from emobox_hf.cli.report import KINDS, make_tables
     from emobox_hf.errors import InputError, suggest
     from emobox_hf.experiments.launch import is_first_process, leave_group
@@ -73,7 +73,7 @@ def _run(series: "Series", *, as_json: bool) -> int:
     if series.report not in KINDS:  # known before the work is done
         raise InputError(f"no report of kind {series.report!r}{suggest(series.report, KINDS)}")
     with contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout):
-        outcomes = run_series(series, run_probe.run_probe)
+        outcomes = run_series(series, run_and_show)
     leave_group()
     if not is_first_process():
         return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emobox_hf.corpora.manifest import read_manifest
-from emobox_hf.corpora.recuts import split_by_emobox_rule
+from emobox_hf.corpora.sampling import split_by_emobox_rule
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.files import sha256_of_keys, write_text

@@ -1,8 +1,8 @@
 """Folds: which utterances train, validate and test a configuration, and where that is known from.
 
 A published fold comes from a folder of EmoBox's lists (`folds_dir` or `$EMOBOX_FOLDS`), else from the spec's rule, else
-from the EmoBox repository at one commit. Speaker-independent folds and most cross-corpus test sets are drawn by rule
-(`recuts`). Whatever the source, the result is checked against the digests in the spec.
+from the EmoBox repository at one commit. Speaker-independent and random folds and most cross-corpus test sets are drawn
+by rule (`sampling`). Whatever the source, the result is checked against the digests in the spec.
 """
 
 import os
@@ -10,26 +10,58 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from emobox_hf.corpora.configurations import (
+    ALL,
+    PUBLISHED,
+    RANDOM,
+    SPEAKER_INDEPENDENT,
+    SPLITS,
+    check_config,
+    kind_of,
+    list_folds,
+)
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
-from emobox_hf.corpora.lists import SPLITS, digests_of, download_lists, find_lists, read_balanced_list, read_lists
+from emobox_hf.corpora.lists import digests_of, download_lists, find_lists, read_balanced_list, read_lists
 from emobox_hf.corpora.manifest import Manifest
-from emobox_hf.corpora.recuts import (
+from emobox_hf.corpora.sampling import (
     BALANCED_PER_EMOTION,
+    deal_out,
     draw_balanced,
     group_speakers,
     split_by_emobox_rule,
     take_share,
 )
-from emobox_hf.corpora.spec import BalancedList, CorpusSpec
+from emobox_hf.corpora.spec import BalancedList
 from emobox_hf.corpora.utterance import Utterance
-from emobox_hf.errors import InputError, first_five, suggest
+from emobox_hf.errors import InputError, first_five
 from emobox_hf.files import sha256_of_keys
 
-VALIDATION_FRACTION = 0.2  # EmoBox: a random 20 % of train where the corpus has no validation part
-VALIDATION_SEED = 0
-MAX_SI_FOLDS = 10
-CROSS_CORPUS, ALL = "cross_corpus", "all"
-_BY_HASH = f"{VALIDATION_FRACTION:.0%} of each emotion of train, by a hash of the key, seed {VALIDATION_SEED}"
+RANDOM_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRule:
+    """How a validation part is drawn from train, where the corpus has none: the one home of EmoBox's 20 %.
+
+    `share` of each emotion, those utterances whose key hash with `seed` comes first, so the choice does not depend on
+    the order of files.
+    """
+
+    share: float = 0.2  # EmoBox: a random 20 % of train where the corpus has no validation part
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a share that leaves nothing to train or nothing to choose by."""
+        if not 0 < self.share < 1:
+            raise InputError(f"a validation share lies between 0 and 1, such as 0.2, not at {self.share}")
+
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"{100 * self.share:g}% of each emotion of train, by a hash of the key, seed {self.seed}"
+
+    def choose(self, train: Sequence[Utterance]) -> set[str]:
+        """The keys held out for validation."""
+        return take_share(train, self.share, seed=self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +89,13 @@ class _Assignment:
     validation: str = "the corpus's own"
 
 
-def list_folds(spec: CorpusSpec) -> list[str]:
-    """The published folds, `fold1` … `foldK`; those of EmoBox's rule for a corpus that EmoBox has not split."""
-    return [f"fold{number}" for number in range(1, (len(spec.folds.published) or spec.folds.count) + 1)]
-
-
-def list_si_folds(spec: CorpusSpec) -> list[str]:
-    """The speaker-independent folds, `si_fold1` …: one a speaker, ten at most; none with fewer than two speakers."""
-    n_speakers = spec.expected.speakers
-    n_folds = min(MAX_SI_FOLDS, n_speakers) if n_speakers >= 2 else 0
-    return [f"si_fold{number}" for number in range(1, n_folds + 1)]
-
-
-def list_configs(spec: CorpusSpec) -> list[str]:
-    """The configurations of a corpus: published folds, speaker-independent ones, `cross_corpus`, `all`."""
-    has_shared = set(SHARED_EMOTIONS) <= set(spec.emotions)
-    return [*list_folds(spec), *list_si_folds(spec), *([CROSS_CORPUS] if has_shared else []), ALL]
-
-
-def list_splits(config: str) -> list[str]:
-    """The splits of a configuration."""
-    return ["train"] if config == ALL else list(SPLITS)
-
-
-def check_config(spec: CorpusSpec, config: str) -> None:
-    """Raise an InputError, with a suggestion, if the corpus has no such configuration."""
-    if config not in list_configs(spec):
-        raise InputError(f"{spec.name} has no configuration {config!r}{suggest(config, list_configs(spec))}")
-
-
-def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[str] | None = None) -> Partition:
+def partition(
+    manifest: Manifest,
+    config: str,
+    *,
+    folds_dir: str | os.PathLike[str] | None = None,
+    validation: ValidationRule | None = None,
+) -> Partition:
     """Split a manifest's utterances by a configuration.
 
     `all` has one split, `train`, with every utterance; the others have `train`, `validation` and `test`. Of a published
@@ -95,8 +104,9 @@ def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[s
 
     Args:
         manifest: The corpus; if it lacks utterances, so do the splits.
-        config: One of `list_configs`.
+        config: One of `configurations.list_folds`, of any kind.
         folds_dir: A folder laid out like EmoBox's `data`, or None for `$EMOBOX_FOLDS`, the rule or the download.
+        validation: How the validation part is drawn where the corpus has none; by default EmoBox's 20 %.
 
     Raises:
         InputError: No such configuration, no lists where they are needed, or a result that differs from its digest.
@@ -105,23 +115,25 @@ def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[s
     check_config(spec, config)
     if config == ALL:
         return Partition(config, {"train": manifest.utterances}, "every utterance")
-    kind = config.rstrip("0123456789")
-    number = int(config.removeprefix(kind) or 0)
+    kind = kind_of(config)
+    number = int(config[len(config.rstrip("0123456789")) :] or 0)
     published = None
     digests: dict[str, str | None] = {}
-    if kind == "fold" and spec.folds.source == "rule":
+    if kind == PUBLISHED and spec.folds.source == "rule":
         assignment = _assign_by_emobox_rule(manifest, number)
-    elif kind == "fold":
+    elif kind == PUBLISHED:
         assignment = _assign_published(manifest, number, folds_dir)
         published = spec.folds.published[number - 1]
         digests = digests_of(published)
-    elif kind == "si_fold":
+    elif kind == SPEAKER_INDEPENDENT:
         assignment = _assign_speakers(manifest, number)
-        known = spec.recuts.si_sha256
+        known = spec.drawn.si_sha256
         digests = {"test": known[number - 1] if known else None}
+    elif kind == RANDOM:
+        assignment = _assign_randomly(manifest, number)
     else:
         assignment = _assign_balanced(manifest, folds_dir)
-        digests = {"test": spec.recuts.cross_corpus_sha256}
+        digests = {"test": spec.drawn.cross_corpus_sha256}
     sizes = {split: f" {getattr(published, split)}" for split in SPLITS} if published else {}
     _verify(manifest, config, assignment, digests, sizes)
     splits = {
@@ -129,18 +141,11 @@ def partition(manifest: Manifest, config: str, *, folds_dir: str | os.PathLike[s
     }
     if "validation" in assignment.keys:
         return Partition(config, splits, assignment.source, assignment.validation)
-    held_out = choose_validation(splits["train"])
+    rule = validation or ValidationRule()
+    held_out = rule.choose(splits["train"])
     splits["validation"] = tuple(u for u in splits["train"] if u.key in held_out)
     splits["train"] = tuple(u for u in splits["train"] if u.key not in held_out)
-    return Partition(config, splits, assignment.source, _BY_HASH)
-
-
-def choose_validation(train: Sequence[Utterance]) -> set[str]:
-    """The keys held out for validation: of each emotion the fifth whose seeded key hash is smallest.
-
-    The choice depends on the keys alone, not on the order of files.
-    """
-    return take_share(train, VALIDATION_FRACTION, seed=VALIDATION_SEED)
+    return Partition(config, splits, assignment.source, str(rule))
 
 
 def _assign_published(manifest: Manifest, number: int, folds_dir: str | os.PathLike[str] | None) -> _Assignment:
@@ -184,7 +189,7 @@ def _assign_by_emobox_rule(manifest: Manifest, number: int) -> _Assignment:
 
 def _assign_speakers(manifest: Manifest, number: int) -> _Assignment:
     """A speaker-independent fold; with three folds or more the next one's test speakers validate."""
-    groups = group_speakers(manifest.utterances, len(list_si_folds(manifest.spec)))
+    groups = group_speakers(manifest.utterances, len(list_folds(manifest.spec, SPEAKER_INDEPENDENT)))
     roles = {"test": groups[number - 1]}
     if len(groups) > 2:
         roles["validation"] = groups[number % len(groups)]
@@ -195,12 +200,25 @@ def _assign_speakers(manifest: Manifest, number: int) -> _Assignment:
     return _Assignment(keys, named, frozenset(keys), f"speakers {', '.join(roles.get('validation', []))}")
 
 
+def _assign_randomly(manifest: Manifest, number: int) -> _Assignment:
+    """A random fold: each utterance tests in exactly one of them, whoever speaks, emotions kept even.
+
+    Much of the literature scores on such a split; beside a speaker-independent one it shows what a probe gains when its
+    test speakers are in train.
+    """
+    n_folds = len(list_folds(manifest.spec, RANDOM))
+    test = deal_out(manifest.utterances, n_folds, seed=RANDOM_SEED)[number - 1]
+    keys = {"train": {u.key for u in manifest.utterances} - test, "test": test}
+    drawn = f"utterances of each emotion dealt into {n_folds} folds by a hash of the key, seed {RANDOM_SEED}"
+    return _Assignment(keys, drawn, frozenset(keys))
+
+
 def _assign_balanced(manifest: Manifest, folds_dir: str | os.PathLike[str] | None) -> _Assignment:
     spec = manifest.spec
     shared = {u.key for u in manifest.utterances if u.emotion in SHARED_EMOTIONS}
-    if spec.recuts.published:
-        test = _match_balanced_list(manifest, spec.recuts.published, folds_dir)
-        source = f"EmoBox's balanced list {spec.recuts.published.file}"
+    if spec.drawn.published:
+        test = _match_balanced_list(manifest, spec.drawn.published, folds_dir)
+        source = f"EmoBox's balanced list {spec.drawn.published.file}"
     else:
         test = draw_balanced(manifest.utterances, SHARED_EMOTIONS)
         source = (

@@ -12,7 +12,7 @@ from emobox_hf.files import cache_dir, sha256_of_keys, whole_file
 
 EMOBOX_COMMIT = "08280f279d47fb55d2c614061c70523d0a338d6b"
 LISTS_URL = f"https://raw.githubusercontent.com/emo-box/EmoBox/{EMOBOX_COMMIT}/data"
-SPLITS = {"train": "train", "validation": "valid", "test": "test"}  # our name: the word in EmoBox's file names
+FILE_WORDS = {"train": "train", "validation": "valid", "test": "test"}  # a split: the word in EmoBox's file names
 
 
 def digests_of(published: Published) -> dict[str, str | None]:
@@ -45,7 +45,7 @@ def find_lists(spec: CorpusSpec, number: int, folds_dir: str | os.PathLike[str] 
 
 def read_lists(spec: CorpusSpec, number: int, folder: Path) -> dict[str, set[str]]:
     """The keys of every list in a fold's folder, by split; the test list has to be there."""
-    paths = {split: folder / f"{spec.name}_{word}_fold_{number}.jsonl" for split, word in SPLITS.items()}
+    paths = {split: folder / f"{spec.name}_{word}_fold_{number}.jsonl" for split, word in FILE_WORDS.items()}
     if not paths["test"].is_file():
         raise InputError(f"{folder}: expected {paths['test'].name}, found {', '.join(sorted(os.listdir(folder)))}")
     return {split: _read_keys(path) for split, path in paths.items() if path.is_file()}
@@ -61,7 +61,7 @@ def download_lists(spec: CorpusSpec, number: int) -> Path:
     """
     folder = _downloads(spec, number)
     for split, digest in digests_of(spec.folds.published[number - 1]).items():
-        path = folder / f"{spec.name}_{SPLITS[split]}_fold_{number}.jsonl"
+        path = folder / f"{spec.name}_{FILE_WORDS[split]}_fold_{number}.jsonl"
         if digest is None or path.is_file():
             continue
         url = f"{LISTS_URL}/{spec.name}/{folder.name}/{path.name}"

@@ -107,7 +107,7 @@ class BalancedList:
 
 
 @dataclass(frozen=True, slots=True)
-class Recuts:
+class DrawnFolds:
     """Digests of the test keys of partitions that this project draws; `published` where EmoBox drew the set itself."""
 
     si_sha256: tuple[str, ...] = ()
@@ -172,7 +172,7 @@ class CorpusSpec:
     genders: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     speaker_languages: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     occasions: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    recuts: Recuts = dataclasses.field(default_factory=Recuts)
+    drawn: DrawnFolds = dataclasses.field(default_factory=DrawnFolds)
     audio: Audio = dataclasses.field(default_factory=Audio)
     fetch: Fetch | None = None
     by_hand: str = ""
@@ -212,7 +212,7 @@ class CorpusSpec:
         """SHA-256 of everything that shapes a row; changes when keys, labels, folds or the channel rule do."""
         shaping = (
             *("name", "version", "languages", "discovery", "labels", "labels_left_out"),
-            *("texts", "genders", "speaker_languages", "folds", "recuts", "audio"),
+            *("texts", "genders", "speaker_languages", "folds", "drawn", "audio"),
         )
         table = dataclasses.asdict(self)
         return hashlib.sha256(json.dumps([table[name] for name in shaping], sort_keys=True).encode()).hexdigest()

@@ -9,7 +9,7 @@ from typing import Any
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.predictions import Predictions
-from emobox_hf.corpora.recuts import BALANCED_PER_EMOTION, OTHER_EMOTION, EvenSet, draw_even
+from emobox_hf.corpora.sampling import BALANCED_PER_EMOTION, OTHER_EMOTION, EvenSet, draw_even
 from emobox_hf.corpora.utterance_sets import write_set
 from emobox_hf.errors import InputError
 
@@ -41,7 +41,7 @@ def draw_balanced_set(
     n_speakers: int | None = None,
     seed: int = 0,
 ) -> Balanced:
-    """A set of utterances whose annotation is the likeliest of the corpus's emotions, drawn by `recuts.draw_even`.
+    """A set of utterances whose annotation is the likeliest of the corpus's emotions, drawn by `sampling.draw_even`.
 
     Raises:
         InputError: The corpus lacks an emotion, the model cannot tell one, or too few utterances are left.

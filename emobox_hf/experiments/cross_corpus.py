@@ -1,17 +1,17 @@
 """Cross-corpus: train on some corpora, test on another, over the labels that they share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emobox_hf.corpora.folds import CROSS_CORPUS, Partition, choose_validation, list_configs
+from emobox_hf.corpora.configurations import CROSS_CORPUS, list_configs
+from emobox_hf.corpora.folds import Partition
 from emobox_hf.corpora.labels import EMOTIONS
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.corpora.utterance_sets import read_set
 from emobox_hf.errors import InputError, suggest
-from emobox_hf.experiments.request import ProbeRequest
-from emobox_hf.experiments.source import Source, open_source
+from emobox_hf.experiments.source import Source
 
 TEST_SETS = ("balanced", "all")
 MANY = 3  # corpora named in the name of a run; more are counted
@@ -38,39 +38,48 @@ class CrossCorpus:
     chosen_by: str
 
 
-def draw_cross_corpus(request: ProbeRequest) -> CrossCorpus:
-    """The partition that `--train`, `--test`, `--test-set` and `--labels` ask for.
+def draw_cross_corpus(
+    train: Sequence[str], test: str, *, test_set: str, labels: str, find: Callable[[CorpusSpec], Source]
+) -> CrossCorpus:
+    """The partition of some corpora into those trained on and the one tested on.
 
     The test part is the corpus's balanced set of four emotions (EmoBox's own where it drew one), all its utterances, or
     the set of a file (`corpora.utterance_sets`), each as far as it is of the shared labels. The labels scored are those
     that the test part and the training corpora have. Training takes the utterances of these labels (`shared`), or of
-    all labels (`all`; predictions are then chosen from the shared ones). Every training corpus gives a fifth of each
-    emotion to validation, as inside a corpus.
+    all labels (`all`; predictions are then chosen from the shared ones). Every training corpus gives its share of
+    each emotion to validation, as inside a corpus.
+
+    Args:
+        train: The corpora trained on.
+        test: The corpus tested on.
+        test_set: `balanced`, `all`, or the file of a set.
+        labels: `shared` or `all`.
+        find: Opens a corpus, after what can be known without searching any has been checked.
 
     Raises:
         InputError: A corpus is named on both sides or twice, has no balanced set, fewer than two labels are shared, or
             the file is no set, or not one of the corpus that is tested.
     """
-    specs = [load_spec(name) for name in (*request.train, request.test)]
+    specs = [load_spec(name) for name in (*train, test)]
     names = [spec.name for spec in specs]
     if len(set(names)) < len(names):
         raise InputError(
             f"train on {', '.join(names[:-1])}, test on {names[-1]}: each corpus once, for a probe must not be tested "
             "on a corpus that it was trained on"
         )
-    _check_test_set(request.test_set)
-    wanted = _shared_labels(specs[:-1], specs[-1], request.test_set)
-    sources = tuple(_open(spec, request) for spec in specs)
+    _check_test_set(test_set)
+    wanted = _shared_labels(specs[:-1], specs[-1], test_set)
+    sources = tuple(find(spec) for spec in specs)
     training = [source.manifest.utterances for source in sources[:-1]]
-    test, test_set, test_name, chosen_by = _test_part(sources[-1], request.test_set)
-    found = {u.emotion for u in test}
+    tested, test_set, test_name, chosen_by = _test_part(sources[-1], test_set)
+    found = {u.emotion for u in tested}
     scored = tuple(name for name in wanted if name in found)
     if len(scored) < 2:
         raise InputError(
             f"two labels or more that train and test share have to be in the test part, found {list(scored)} in "
             f"{names[-1]}, {test_name}; shared: {', '.join(wanted)}"
         )
-    classes = scored if request.labels == "shared" else _in_order({u.emotion for part in training for u in part})
+    classes = scored if labels == "shared" else _in_order({u.emotion for part in training for u in part})
     splits: dict[str, tuple[Utterance, ...]] = {"train": (), "validation": (), "test": ()}
     for source in sources[:-1]:
         used = [u for u in source.manifest.utterances if u.emotion in classes]
@@ -78,12 +87,14 @@ def draw_cross_corpus(request: ProbeRequest) -> CrossCorpus:
             raise InputError(
                 f"{source.spec.name} has none of the labels trained on ({', '.join(classes)}): leave it out"
             )
-        held_out = choose_validation(used)
+        held_out = source.validation.choose(used)
         splits["train"] += tuple(u for u in used if u.key not in held_out)
         splits["validation"] += tuple(u for u in used if u.key in held_out)
-    splits["test"] = tuple(u for u in test if u.emotion in scored)
+    splits["test"] = tuple(u for u in tested if u.emotion in scored)
     drawn = f"train: {', '.join(names[:-1])}, labels {', '.join(classes)}; test: {names[-1]}, {test_name}"
-    partition = Partition(name_pair(names[:-1], names[-1]), splits, drawn, "a fifth of each training corpus")
+    partition = Partition(
+        name_pair(names[:-1], names[-1]), splits, drawn, f"of each training corpus {sources[0].validation}"
+    )
     return CrossCorpus(sources, partition, classes, scored, test_set, chosen_by)
 
 
@@ -103,12 +114,6 @@ def _shared_labels(train: Sequence[CorpusSpec], test: CorpusSpec, test_set: str)
         sides = "; ".join(f"{spec.name}: {', '.join(spec.emotions)}" for spec in (*train, test))
         raise InputError(f"two labels or more have to be shared by train and test, found {list(shared)} ({sides})")
     return shared
-
-
-def _open(spec: CorpusSpec, request: ProbeRequest) -> Source:
-    """A corpus in the folder that holds several; elsewhere it is found as always."""
-    folder = request.data_dir / spec.name if request.data_dir is not None else None
-    return open_source(spec, folder, request.folds_dir, allow_missing=request.on_error == "skip")
 
 
 def _check_test_set(test_set: str) -> None:

@@ -10,8 +10,8 @@ from emobox_hf.audio import read_waveform
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.encoders.encoder import Encoder, load_encoder
 from emobox_hf.errors import InputError, first_five
-from emobox_hf.experiments.encoding import ALL_LAYERS, LAST, Encoding
 from emobox_hf.experiments.launch import Place, place_of
+from emobox_hf.experiments.plan import Plan
 from emobox_hf.experiments.source import Source, read_durations
 from emobox_hf.features import (
     Clip,
@@ -21,6 +21,7 @@ from emobox_hf.features import (
     normalize_pooled,
     normalize_utterances,
 )
+from emobox_hf.results import ALL_LAYERS, LAST, AudioSettings, RunSettings
 
 if TYPE_CHECKING:
     import torch
@@ -48,14 +49,14 @@ class Features:
 
     Attributes:
         source: The corpus.
-        encoding: How they were made.
+        settings: How they were made.
         store: Where they are.
         keys: The utterances that have some, in key order.
         filled: What was done to get them, by all processes.
     """
 
     source: Source
-    encoding: Encoding
+    settings: RunSettings
     store: FeatureStore
     keys: list[str]
     filled: Filled
@@ -63,7 +64,7 @@ class Features:
     def read_frames(self) -> RaggedFrames:
         """Frames of the chosen layer, `keys[i]` to utterance i."""
         frames = self.store.read(self.keys)
-        return normalize_utterances(frames) if self.encoding.output_norm else frames
+        return normalize_utterances(frames) if self.settings.features.output_norm else frames
 
     def read_vectors(self) -> tuple["torch.Tensor", tuple[int, ...]]:
         """Mean over the frames of each utterance in each layer asked for, float32 (n, layers, dim); their numbers.
@@ -72,22 +73,20 @@ class Features:
             InputError: The encoder has no such layer.
         """
         pooled = self.store.read_pooled(self.keys)  # (n, layers, 2, dim)
-        means = normalize_pooled(pooled) if self.encoding.output_norm else pooled[:, :, 0]
-        n_layers, layer = means.shape[1], self.encoding.layer
+        means = normalize_pooled(pooled) if self.settings.features.output_norm else pooled[:, :, 0]
+        n_layers, layer = means.shape[1], self.settings.encoder.layer
         if layer == ALL_LAYERS:
             return means, tuple(range(n_layers))
         number = n_layers - 1 if layer == LAST else int(layer)
         if not 0 <= number < n_layers:
             raise InputError(
-                f"{self.encoding.name} has no layer {layer}: give 'last', 'all', or 0 to {n_layers - 1}, where 0 is "
-                f"the input of the first block and {n_layers - 1} the same as 'last'"
+                f"{self.settings.encoder.name} has no layer {layer}: give 'last', 'all', or 0 to {n_layers - 1}, where "
+                f"0 is the input of the first block and {n_layers - 1} the same as 'last'"
             )
         return means[:, number : number + 1], (number,)
 
 
-def extract_features(
-    source: Source, utterances: Sequence[Utterance], encoding: Encoding, accelerator: "Accelerator"
-) -> Features:
+def extract_features(plan: Plan, source: Source, accelerator: "Accelerator") -> Features:
     """Encode what the store lacks, shared over all processes of the group; each gives back the same.
 
     Raises:
@@ -98,7 +97,7 @@ def extract_features(
     filled: Filled | None = None
     failure = None
     try:
-        filled = fill_store(source, utterances, encoding, place_of(accelerator))
+        filled = fill_store(plan, source, place_of(accelerator))
     except InputError as error:
         failure = str(error)
     # The first word between the processes: while they extract, none waits for another.
@@ -108,7 +107,7 @@ def extract_features(
     left_out: dict[str, str] = {}
     for _, one in outcomes:
         left_out |= one.left_out
-    keys = [u.key for u in utterances if u.key not in left_out]
+    keys = [u.key for u in plan.utterances(source) if u.key not in left_out]
     if not keys:
         raise InputError(f"all {len(left_out)} utterances of {source.spec.name} were left out: {_reasons(left_out)}")
     together = Filled(
@@ -116,30 +115,29 @@ def extract_features(
         sum(one.audio_s for _, one in outcomes),
         max(one.wall_s for _, one in outcomes),
     )
-    store = FeatureStore.open(encoding.features, encoding.feature_key(source))
-    return Features(source, encoding, store, keys, together)
+    return Features(source, plan.settings, _open_store(plan, source), keys, together)
 
 
-def fill_store(source: Source, utterances: Sequence[Utterance], encoding: Encoding, place: Place) -> Filled:
+def fill_store(plan: Plan, source: Source, place: Place) -> Filled:
     """Encode this process's share of what the store lacks; no word is exchanged with other processes.
 
     Raises:
         InputError: A clip cannot be read or encoded and `on_error` is `stop`, or the encoder cannot be loaded.
     """
     started = time.perf_counter()
-    store = FeatureStore.open(encoding.features, encoding.feature_key(source))
-    clips, left_out = _list_clips(source, utterances, encoding)
+    store = _open_store(plan, source)
+    clips, left_out = _list_clips(source, plan.utterances(source), plan.settings.audio)
     stored = store.keys()
     if all(clip.key in stored for clip in clips):
         return Filled(left_out, 0.0, time.perf_counter() - started)
-    encoder = _load(encoding, place)
+    encoder = _load(plan, place)
     report = extract(
         clips,
         encoder,
         store,
-        batch_s=encoding.batch_s or encoder.batch_s,
-        n_workers=encoding.workers,
-        on_error=encoding.on_error,
+        batch_s=plan.request.work.batch_s or encoder.batch_s,
+        n_workers=plan.request.work.workers,
+        on_error=plan.settings.audio.on_error,
         rank=place.rank,
         world_size=place.world_size,
         progress=True,
@@ -148,30 +146,34 @@ def fill_store(source: Source, utterances: Sequence[Utterance], encoding: Encodi
     return Filled(left_out, report.audio_s, time.perf_counter() - started)
 
 
-def _load(encoding: Encoding, place: Place) -> Encoder:
-    layer = encoding.stored_layer
+def _open_store(plan: Plan, source: Source) -> FeatureStore:
+    return FeatureStore.open(plan.request.places.features_dir, plan.settings.feature_key(source.settings))
+
+
+def _load(plan: Plan, place: Place) -> Encoder:
+    layer, encoder = plan.settings.stored_layer, plan.settings.encoder
     return load_encoder(
-        encoding.identity,
+        plan.identity,
         device=place.device,
         layer="last" if layer == LAST else int(layer),
-        context=encoding.context,
-        precision=encoding.precision,
+        context=encoder.context,
+        precision=encoder.mixed_precision,
     )
 
 
 def _list_clips(
-    source: Source, utterances: Sequence[Utterance], encoding: Encoding
+    source: Source, utterances: Sequence[Utterance], audio: AudioSettings
 ) -> tuple[list[Clip], dict[str, str]]:
     """The clips to encode, and key and reason of those left out for their length or, under `skip`, for a broken file.
 
     Raises:
         InputError: A file's header cannot be read and `on_error` is `stop`.
     """
-    manifest, longest_s = source.manifest, encoding.max_duration_s
+    manifest, longest_s = source.manifest, audio.max_duration_s
     clips, left_out = [], dict.fromkeys(manifest.missing, "missing from the corpus folder")
     for utterance, duration_s in zip(utterances, read_durations(manifest, utterances), strict=True):
         if isinstance(duration_s, InputError):
-            if encoding.on_error == "stop":
+            if audio.on_error == "stop":
                 raise InputError(
                     f"utterance {utterance.key}: {duration_s}. Mend or replace the file, or leave such clips out with "
                     "--on-error skip, which names them in the record"
@@ -186,7 +188,7 @@ def _list_clips(
                 channels=source.spec.channels,
                 start_s=utterance.start_s,
                 end_s=utterance.end_s,
-                resampler=encoding.resampler,
+                resampler=audio.resampler,
             )
             clips.append(Clip(utterance.key, duration_s, read))
     return clips, left_out

@@ -1,25 +1,24 @@
 """What a run will be: its corpora, partitions, encoder and every setting, decided from files alone."""
 
 import dataclasses
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from emobox_hf import __version__
-from emobox_hf.corpora.folds import ALL, Partition, check_config, list_folds, list_si_folds
+from emobox_hf.corpora.configurations import choose_folds, is_whole_kind
+from emobox_hf.corpora.folds import Partition
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.encoders.known.identity import EncoderIdentity, identify
 from emobox_hf.errors import InputError
-from emobox_hf.experiments.cross_corpus import draw_cross_corpus
-from emobox_hf.experiments.encoding import Encoding, choose_encoding
-from emobox_hf.experiments.random_folds import draw_random_fold, list_random_folds
+from emobox_hf.experiments.cross_corpus import CrossCorpus, draw_cross_corpus
 from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.experiments.source import Source, open_source
-from emobox_hf.probes.settings import ProbeSettings
-from emobox_hf.results import is_finished, run_folder
+from emobox_hf.probes.heads import HEADS, Head
+from emobox_hf.results import ALL_LAYERS, LAST, EncoderSettings, PartitionSettings, RunSettings, is_finished
+from emobox_hf.sources.encoders import cached_encoder
 
 
 @dataclass(frozen=True)
@@ -28,33 +27,27 @@ class Plan:
 
     Attributes:
         request: What was asked for.
+        settings: All that shapes the scores.
         sources: The corpora.
         partitions: What is trained, validated and tested on; the utterances may be of different sources.
-        classes: The labels that probes are trained on.
-        scored: Those of them that test utterances have and predictions are chosen from.
-        encoding: How sound becomes features.
-        probe: How probes are trained.
-        settings: All that shapes the scores, for the record.
+        identity: Which encoder exactly.
     """
 
     request: ProbeRequest
+    settings: RunSettings
     sources: tuple[Source, ...]
     partitions: tuple[Partition, ...]
-    classes: tuple[str, ...]
-    scored: tuple[str, ...]
-    encoding: Encoding
-    probe: ProbeSettings
-    settings: dict[str, Any]
+    identity: EncoderIdentity
 
     @property
     def folder(self) -> Path:
         """The run's folder."""
-        return run_folder(self.request.output, self.settings)
+        return self.request.places.output / self.settings.folder
 
     @property
     def is_finished(self) -> bool:
         """Whether the run is done and is not to be done again."""
-        return is_finished(self.folder) and not self.request.overwrite
+        return is_finished(self.folder) and not self.request.places.overwrite
 
     def utterances(self, source: Source) -> list[Utterance]:
         """The utterances of a source that are in any split, in key order."""
@@ -68,65 +61,109 @@ def plan_run(request: ProbeRequest) -> Plan:
     Raises:
         InputError: Anything the user asked for does not exist or does not fit.
     """
-    plan = _plan_cross_corpus(request) if request.train else _plan_intra_corpus(request)
-    for folder in (plan.folder.parent, request.features):
+    plan = _plan_cross_corpus(request) if request.data.train else _plan_intra_corpus(request)
+    for folder in (plan.folder.parent, request.places.features_dir):
         _check_writable(folder)
     return plan
 
 
+def resolve_encoder(
+    encoder: EncoderSettings, head: Head, *, revision: str | None = None
+) -> tuple[EncoderIdentity, EncoderSettings]:
+    """Which encoder a name stands for, and its settings with the identity and the name that tables give it.
+
+    Raises:
+        InputError: There is no such encoder or layer, or the head cannot take all layers.
+    """
+    layer = encoder.layer
+    if layer not in (LAST, ALL_LAYERS) and not layer.removeprefix("-").isdigit():
+        raise InputError(f"layer is 'last', 'all' or a whole number, not {layer!r}")
+    if layer == ALL_LAYERS and head.reads != "vectors":
+        others = " or ".join(f"--head {name}" for name, kind in HEADS.items() if kind.reads == "vectors")
+        raise InputError(
+            f"the {head.name} head takes the frames of one layer; probe all layers with {others}, which takes the "
+            "pooled vectors that one pass gives of every layer, or name one layer"
+        )
+    identity = identify(str(cached_encoder(encoder.name) or encoder.name), revision=revision)
+    return identity, dataclasses.replace(encoder, name=identity.display_name, identity=identity.key)
+
+
 def _plan_intra_corpus(request: ProbeRequest) -> Plan:
-    spec = load_spec(request.corpus)
-    folds = _choose_folds(spec, request.folds)
-    probe, encoding = _choose_probe(request), choose_encoding(request)
-    source = open_source(spec, request.data_dir, request.folds_dir, allow_missing=request.on_error == "skip")
-    settings = {
-        "experiment": "intra-corpus",
-        "package": __version__,
-        "corpus": {**source.settings, "folds": list(folds), "all_folds": _are_all(spec, folds)},
-        **encoding.settings,
-        "probe": _used_settings(probe),
-    }
-    partitions = tuple(_partition(source, fold) for fold in folds)
-    return Plan(request, (source,), partitions, spec.emotions, spec.emotions, encoding, probe, settings)
+    data, places = request.data, request.places
+    spec = load_spec(data.corpus)
+    folds = choose_folds(spec, data.folds)
+    identity, encoder = resolve_encoder(request.encoder, request.head, revision=places.revision)
+    source = open_source(
+        spec,
+        places.data_dir,
+        places.folds_dir,
+        allow_missing=request.audio.on_error == "skip",
+        validation=data.validation,
+    )
+    partitions = tuple(source.partition(fold) for fold in folds)
+    partition = PartitionSettings(
+        name=spec.name,
+        folds=folds,
+        all_folds=is_whole_kind(spec, folds),
+        digests=_digests(partitions),
+        trained_labels=spec.emotions,
+        scored_labels=spec.emotions,
+    )
+    settings = RunSettings(
+        experiment="intra-corpus",
+        package=__version__,
+        corpora=(source.settings,),
+        partition=partition,
+        encoder=encoder,
+        audio=request.audio,
+        features=request.features,
+        probe=request.head,
+    )
+    return Plan(request, settings, (source,), partitions, identity)
 
 
 def _plan_cross_corpus(request: ProbeRequest) -> Plan:
-    probe, encoding = _choose_probe(request), choose_encoding(request)
-    pair = draw_cross_corpus(request)
-    corpus = {"name": pair.partition.config, "test_set": pair.test_set, "labels": request.labels}
-    if pair.chosen_by:
-        corpus["test_set_chosen_by"] = pair.chosen_by
-    settings = {
-        "experiment": "cross-corpus",
-        "package": __version__,
-        "corpus": corpus,
-        "sources": [source.settings for source in pair.sources],
-        "classes": {"trained": list(pair.classes), "scored": list(pair.scored)},
-        **encoding.settings,
-        "probe": _used_settings(probe),
-    }
-    return Plan(request, pair.sources, (pair.partition,), pair.classes, pair.scored, encoding, probe, settings)
-
-
-def _choose_probe(request: ProbeRequest) -> ProbeSettings:
-    """The probe that a request asks for; a short training warms up for less than its length."""
-    return ProbeSettings(
-        head=request.head,
-        seeds=request.seeds,
-        epochs=request.epochs,
-        warmup_epochs=min(ProbeSettings().warmup_epochs, request.epochs - 1),
-        precision=request.probe_precision,
+    identity, encoder = resolve_encoder(request.encoder, request.head, revision=request.places.revision)
+    pair = draw_pair(request)
+    partition = PartitionSettings(
+        name=pair.partition.config,
+        folds=(pair.partition.config,),
+        digests=_digests([pair.partition]),
+        trained_labels=pair.classes,
+        scored_labels=pair.scored,
+        labels=request.data.labels,
+        test_set=pair.test_set,
+        test_set_chosen_by=pair.chosen_by,
     )
+    settings = RunSettings(
+        experiment="cross-corpus",
+        package=__version__,
+        corpora=tuple(source.settings for source in pair.sources),
+        partition=partition,
+        encoder=encoder,
+        audio=request.audio,
+        features=request.features,
+        probe=request.head,
+    )
+    return Plan(request, settings, pair.sources, (pair.partition,), identity)
 
 
-def _used_settings(probe: ProbeSettings) -> dict[str, Any]:
-    """The probe's settings as plain JSON; those that its head does not use are left out, so they name no other run."""
-    table: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(probe)))
-    unused = {
-        "emobox": ("regularisation", "standardize", "refit", "max_iterations"),
-        "linear": ("seeds", "hidden_dim", "epochs", "warmup_epochs", "batch_size", "learning_rates", "precision"),
-    }
-    return {name: value for name, value in table.items() if name not in unused[probe.head]}
+def draw_pair(request: ProbeRequest) -> CrossCorpus:
+    """The partition of a cross-corpus request, see `cross_corpus.draw_cross_corpus`."""
+    data, places = request.data, request.places
+
+    def find(spec: CorpusSpec) -> Source:
+        """A corpus in the folder that holds several; elsewhere it is found as always."""
+        folder = places.data_dir / spec.name if places.data_dir is not None else None
+        allow_missing = request.audio.on_error == "skip"
+        return open_source(spec, folder, places.folds_dir, allow_missing=allow_missing, validation=data.validation)
+
+    return draw_cross_corpus(data.train, data.test, test_set=data.test_set, labels=data.labels, find=find)
+
+
+def _digests(partitions: Sequence[Partition]) -> dict[str, dict[str, str]]:
+    """Fold -> split -> digest of its keys."""
+    return {part.config: part.digests for part in partitions}
 
 
 def _check_writable(folder: Path) -> None:
@@ -137,30 +174,3 @@ def _check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error}; give another --output or --features") from error
-
-
-def _choose_folds(spec: CorpusSpec, asked: Sequence[str]) -> tuple[str, ...]:
-    """The folds asked for, each once; the published ones by default, `si` and `random` for all of their kind."""
-    kinds = {"si": list_si_folds(spec), "random": list_random_folds(spec)}
-    names = [name for word in asked for name in kinds.get(word, [word])]
-    if asked and not names:
-        raise InputError(
-            f"{spec.name} has no speaker-independent folds: it has {spec.expected.speakers} known speakers"
-        )
-    for name in names:
-        if name not in kinds["random"]:
-            check_config(spec, name)
-    if ALL in names:
-        raise InputError(f"{ALL!r} has no test part; name folds, such as fold1")
-    return tuple(dict.fromkeys(names or list_folds(spec)))
-
-
-def _are_all(spec: CorpusSpec, folds: Sequence[str]) -> bool:
-    """Whether no fold is left out of those of its kind."""
-    kinds = map(set, (list_folds(spec), list_si_folds(spec), list_random_folds(spec)))
-    return all(kind <= set(folds) for kind in kinds if kind & set(folds))
-
-
-def _partition(source: Source, fold: str) -> Partition:
-    is_random = fold in list_random_folds(source.spec)
-    return draw_random_fold(source.manifest, fold) if is_random else source.partition(fold)

@@ -1,8 +1,7 @@
 """Features of one corpus or several to trained probes, shared over the processes of a launch."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,26 +9,10 @@ from numpy.typing import NDArray
 
 from emobox_hf.experiments.extraction import Features
 from emobox_hf.features.ragged import concatenate
-from emobox_hf.probes.jobs import Job, LayerProbes, ProbeResult, Split, list_jobs
-from emobox_hf.probes.linear import train_linear_probes
-from emobox_hf.probes.settings import ProbeSettings
-from emobox_hf.probes.train import train_probes
+from emobox_hf.probes import FrameInputs, Head, Probed, Split, VectorInputs, list_jobs
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-
-@dataclass(frozen=True)
-class Probed:
-    """One fold and seed.
-
-    Attributes:
-        result: The probe that is scored: of several layers, the one that validation prefers.
-        layers: Each layer's probe by the layer's number, and `weighted`; empty where one layer was asked for.
-    """
-
-    result: ProbeResult
-    layers: Mapping[int | str, ProbeResult]
 
 
 def train_folds(
@@ -37,7 +20,7 @@ def train_folds(
     labels: NDArray[np.int64],
     n_classes: int,
     splits: Mapping[str, Split],
-    probe: ProbeSettings,
+    head: Head,
     accelerator: "Accelerator",
 ) -> list[Probed]:
     """Train and apply the probes of all folds and seeds, shared over all processes; every process gets all of them.
@@ -47,7 +30,7 @@ def train_folds(
         labels: Class of each utterance, int64 (n,).
         n_classes: Number of classes.
         splits: Fold -> indices of its parts.
-        probe: The settings.
+        head: What is trained.
         accelerator: Of the launch.
 
     Raises:
@@ -55,35 +38,26 @@ def train_folds(
     """
     from accelerate.utils import gather_object
 
-    jobs = list_jobs(splits, probe)
+    jobs = list_jobs(splits, head.seeds)
     rank, world = accelerator.process_index, accelerator.num_processes
-    options = {"device": accelerator.device, "progress": accelerator.is_main_process}
-    mine = _train(features, labels, n_classes, jobs[rank::world], probe, options)
+    inputs, device = READERS[head.reads](features), accelerator.device
+    mine = head.train(inputs, labels, n_classes, jobs[rank::world], device=device, progress=accelerator.is_main_process)
     shared = gather_object(list(zip(range(rank, len(jobs), world), mine, strict=True)))
     return [probed for _, probed in sorted(shared, key=lambda pair: pair[0])]
 
 
-def _train(
-    features: Sequence[Features],
-    labels: NDArray[np.int64],
-    n_classes: int,
-    jobs: Sequence[Job],
-    probe: ProbeSettings,
-    options: dict[str, Any],
-) -> list[Probed]:
-    if probe.head == "emobox":
-        frames = concatenate([one.read_frames() for one in features])
-        results = train_probes(frames.frames, frames.offsets, labels, n_classes, jobs, probe, **options)
-        return [Probed(result, {}) for result in results]
+def _read_frames(features: Sequence[Features]) -> FrameInputs:
+    ragged = concatenate([one.read_frames() for one in features])
+    return FrameInputs(ragged.frames, ragged.offsets)
+
+
+def _read_vectors(features: Sequence[Features]) -> VectorInputs:
     vectors, layers = zip(*(one.read_vectors() for one in features), strict=True)
-    by_job = train_linear_probes(torch.cat(vectors), labels, n_classes, layers[0], jobs, probe, **options)
-    return [_choose_layer(one) for one in by_job]
+    return VectorInputs(torch.cat(vectors), layers[0])
 
 
-def _choose_layer(probes: LayerProbes) -> Probed:
-    layers: dict[int | str, ProbeResult] = {}
-    if len(probes.by_layer) > 1:
-        layers = {int(one.chosen["layer"]): one for one in probes.by_layer}
-        if probes.weighted is not None:
-            layers["weighted"] = probes.weighted
-    return Probed(probes.by_layer[probes.best], layers)
+READERS: Mapping[str, Callable[[Sequence[Features]], FrameInputs | VectorInputs]] = {
+    "frames": _read_frames,
+    "vectors": _read_vectors,
+}
+"""How what a head reads is got from the store, by `Head.reads`."""

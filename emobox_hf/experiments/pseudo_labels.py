@@ -127,7 +127,7 @@ def label_corpus(
 
 def _describe(source: Source, identity: EncoderIdentity, mapped: Mapped) -> dict[str, object]:
     """What a file of predictions says of itself."""
-    name = identity.name if identity.revision else identity.known_id or Path(identity.name).expanduser().resolve().name
+    name = identity.display_name
     known = find_known(name)
     return {
         "corpus": source.spec.name,

@@ -1,62 +1,150 @@
-"""What the user asks the probe runner for: one dataclass, one argument parser."""
+"""What the user asks the probe runner for: the settings of a run that can be chosen, and where and how it is done."""
 
 import argparse
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from emobox_hf.audio import RESAMPLERS
+from emobox_hf.corpora.folds import ValidationRule
+from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir
+from emobox_hf.options import add_options, check_names, option, take_options
+from emobox_hf.probes.heads import HEADS, EmoboxHead, Head, make_head
+from emobox_hf.results import AudioSettings, EncoderSettings, FeatureSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataChoice:
+    """The corpora, and what of them is trained, validated and tested on."""
+
+    corpus: str = option(
+        "", help="a name that `emobox list` shows, or one's own ./mine.toml: train and test on its folds"
+    )
+    train: tuple[str, ...] = option((), metavar="CORPUS", help="cross-corpus: train on these …")
+    test: str = option("", metavar="CORPUS", help="… and test on this one")
+    test_set: str = option(
+        "balanced", help="of --test: its balanced set, all, or the file of a set that `emobox balance` wrote"
+    )
+    labels: Literal["shared", "all"] = option("shared", help="of --train: those --test shares, or all")
+    folds: tuple[str, ...] = option(
+        (), metavar="FOLD", help="such as fold1 fold3, or si, or random; else the published"
+    )
+    validation_share: float = option(
+        ValidationRule().share,
+        metavar="SHARE",
+        help="of train that is held out for choosing settings, where the corpus has no validation part",
+    )
+
+    @property
+    def validation(self) -> ValidationRule:
+        """How the validation part is drawn where the corpus has none."""
+        return ValidationRule(share=self.validation_share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadChoice:
+    """The probe's head, and the settings of it that can be chosen."""
+
+    head: str = option(EmoboxHead.name, choices=tuple(HEADS), help="the paper's, or logistic regression")
+    seeds: tuple[int, ...] = option(EmoboxHead().seeds, metavar="SEED", help="one probe a fold for each")
+    epochs: int = option(EmoboxHead().epochs, help=f"of the {EmoboxHead.name} head")
+    probe_precision: Literal["float32", "bfloat16"] = option(
+        EmoboxHead().precision, help=f"of the {EmoboxHead.name} head's frame layer"
+    )
+
+    def make(self) -> Head:
+        """The head with these settings."""
+        return make_head(self.head, seeds=self.seeds, epochs=self.epochs, precision=self.probe_precision)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where things are read and written; no score depends on it."""
+
+    data_dir: Path | None = option(
+        None,
+        help="the corpus's folder (of several corpora, the folder that holds them by name); else "
+        "$EMOBOX_DATA_DIR/<corpus>, else the fetched copy",
+    )
+    folds_dir: Path | None = option(
+        None, help="a folder of EmoBox's lists, laid out like its data/; else $EMOBOX_FOLDS"
+    )
+    revision: str | None = option(None, help="branch, tag or commit of an encoder on the Hub")
+    features_dir: Path = option(
+        factory=lambda: cache_dir() / "features",
+        name="features",
+        help="where features are kept; else $EMOBOX_CACHE/features",
+    )
+    output: Path = option(Path("runs"), help="where runs are kept")
+    overwrite: bool = option(False, help="run again what is finished")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """How much is done at once; no score depends on it."""
+
+    batch_s: float | None = option(
+        None, help="seconds of padded audio in a batch; else what suits the encoder and the device"
+    )
+    workers: int | None = option(None, help="processes that decode ahead of the encoder; else what suits the machine")
+
+
+SECTIONS = {
+    "data": DataChoice,
+    "encoder": EncoderSettings,
+    "head": HeadChoice,
+    "audio": AudioSettings,
+    "features": FeatureSettings,
+    "places": Places,
+    "work": Work,
+}
+"""The options of the probe runner, in the order of its help."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeRequest:
-    """The options of the probe runner as the user gave them; `build_parser` says what each means."""
+    """What is asked for; the encoder's name is still as the user typed it."""
 
-    encoder: str
-    corpus: str = ""
-    train: tuple[str, ...] = ()
-    test: str = ""
-    test_set: str = "balanced"
-    labels: Literal["shared", "all"] = "shared"
-    data_dir: Path | None = None
-    folds_dir: Path | None = None
-    folds: tuple[str, ...] = ()
-    revision: str | None = None
-    layer: str = "last"
-    context: str = "full"
-    resampler: str = "soxr"
-    mixed_precision: Literal["no", "bf16", "fp16"] = "no"
-    storage_dtype: Literal["float16", "bfloat16", "float32", "int8"] = "float16"
-    output_norm: bool = False
-    max_duration_s: float = 30.0
-    on_error: Literal["stop", "skip"] = "stop"
-    batch_s: float | None = None
-    workers: int | None = None
-    head: Literal["emobox", "linear"] = "emobox"
-    seeds: tuple[int, ...] = (0,)
-    epochs: int = 100
-    probe_precision: Literal["float32", "bfloat16"] = "float32"
-    features: Path = Path()
-    output: Path = Path("runs")
-    overwrite: bool = False
+    data: DataChoice
+    encoder: EncoderSettings
+    head: Head
+    audio: AudioSettings = field(default_factory=AudioSettings)
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    places: Places = field(default_factory=Places)
+    work: Work = field(default_factory=Work)
+
+
+def make_request(**options: Any) -> ProbeRequest:
+    """The request that options state, named as on the command line with underscores: `corpus="polish"`, `epochs=50`.
+
+    Raises:
+        InputError: An option is unknown, there is no encoder, the corpora do not fit together, or a value is none that
+            the head can be trained with.
+    """
+    check_names(options, SECTIONS.values())
+    if "encoder" not in options:
+        raise InputError("name an encoder: a Hub id, a folder, or a short name that `emobox encoders` lists")
+    read = {name: section(**take_options(section, options)) for name, section in SECTIONS.items()}
+    _check_corpora(read["data"])
+    return ProbeRequest(**read | {"head": read["head"].make()})
 
 
 def parse_request(argv: Sequence[str] | None, *, prog: str) -> ProbeRequest:
     """The request that command-line arguments state; argparse exits with 2 where they are wrong."""
     parser = build_parser(prog)
-    arguments: dict[str, Any] = vars(parser.parse_args(argv))
-    if bool(arguments["corpus"]) == bool(arguments["train"] or arguments["test"]):
-        parser.error("give --corpus, or --train and --test")
-    if bool(arguments["train"]) != bool(arguments["test"]):
-        parser.error("--train and --test go together")
-    arguments["features"] = arguments["features"] or cache_dir() / "features"
-    for name, value in arguments.items():
-        if isinstance(value, list):
-            arguments[name] = tuple(value)
-    return ProbeRequest(**arguments)
+    return read_request(parser, parser.parse_args(argv))
+
+
+def read_request(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> ProbeRequest:
+    """The request in parsed arguments, which may hold other options too."""
+    values = vars(arguments)
+    read = {name: section(**take_options(section, values)) for name, section in SECTIONS.items()}
+    try:
+        _check_corpora(read["data"])
+    except InputError as error:
+        parser.error(str(error))
+    return ProbeRequest(**read | {"head": read["head"].make()})
 
 
 def build_parser(prog: str) -> argparse.ArgumentParser:
@@ -66,61 +154,13 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         description="Score a frozen speech encoder on the folds of a corpus. Defaults are EmoBox's protocol.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    add = parser.add_argument
-    add("--corpus", default="", help="a name that `emobox list` shows: train and test on its folds")
-    add("--train", nargs="+", default=[], metavar="CORPUS", help="cross-corpus: train on these …")
-    add("--test", default="", metavar="CORPUS", help="… and test on this one")
-    add(
-        "--test-set",
-        default="balanced",
-        help="of --test: its balanced set, all, or the file of a set that `emobox balance` wrote",
-    )
-    add("--labels", choices=("shared", "all"), default="shared", help="of --train: those --test shares, or all")
-    add("--encoder", required=True, help="a Hub id, a folder, a short name of the paper's, or one that was fetched")
-    add(
-        "--data-dir",
-        type=Path,
-        help="the corpus's folder (of several corpora, the folder that holds them by name); else "
-        "$EMOBOX_DATA_DIR/<corpus>, else the fetched copy",
-    )
-    add("--folds-dir", type=Path, help="a folder of EmoBox's lists, laid out like its data/; else $EMOBOX_FOLDS")
-    add("--folds", nargs="+", default=[], metavar="FOLD", help="such as fold1 fold3, or si, or random")
-    add("--revision", help="branch, tag or commit of an encoder on the Hub")
-    add(
-        "--layer",
-        "--layers",
-        default="last",
-        help="hidden state to probe: last, 0 (input of the first block) to the last block, or all (head linear)",
-    )
-    add("--context", default="full", help="what Whisper hears at once: full (30 s, padded) or clip")
-    add("--resampler", default="soxr", choices=RESAMPLERS, help="torchaudio, where it imports, has EmoBox's filter")
-    add(
-        "--mixed-precision",
-        choices=("no", "bf16", "fp16"),
-        default=os.environ.get("ACCELERATE_MIXED_PRECISION", "no"),
-        help="autocast of the encoder; `accelerate launch --mixed_precision` sets it too",
-    )
-    add(
-        "--storage-dtype",
-        choices=("float16", "bfloat16", "float32", "int8"),
-        default="float16",
-        help="of stored features",
-    )
-    add("--output-norm", action="store_true", help="EmoBox's norm of an utterance's frames, all at once")
-    add("--max-duration-s", type=float, default=30.0, help="leave longer clips out, as EmoBox does; inf keeps them")
-    add("--on-error", choices=("stop", "skip"), default="stop", help="skip: record clips that are missing or broken")
-    add("--batch-s", type=float, help="seconds of padded audio in a batch; else what suits the encoder on a few cores")
-    add("--workers", type=int, help="processes that decode ahead of the encoder; else what suits the machine")
-    add("--head", choices=("emobox", "linear"), default="emobox", help="the paper's, or logistic regression")
-    add("--seeds", nargs="+", type=int, default=[0], metavar="SEED", help="one probe a fold for each")
-    add("--epochs", type=int, default=100, help="of the emobox head")
-    add(
-        "--probe-precision",
-        choices=("float32", "bfloat16"),
-        default="float32",
-        help="of the emobox head's frame layer",
-    )
-    add("--features", type=Path, help="where features are kept; else $EMOBOX_CACHE/features")
-    add("--output", type=Path, default=Path("runs"), help="where runs are kept")
-    add("--overwrite", action="store_true", help="run again what is finished")
+    for section in SECTIONS.values():
+        add_options(parser, section)
     return parser
+
+
+def _check_corpora(data: DataChoice) -> None:
+    if bool(data.corpus) == bool(data.train or data.test):
+        raise InputError("give --corpus, or --train and --test")
+    if bool(data.train) != bool(data.test):
+        raise InputError("--train and --test go together")

@@ -1,80 +1,44 @@
-"""A run, step by step: features, probes, record.
+"""One run from a request to its record, to be read downwards; each step is one call into this wing."""
 
-`plan.plan_run` decides everything without loading a model; these functions do it, in their order. Every process of a
-launch calls each of them with the same arguments.
-"""
+import time
+from pathlib import Path
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
-
-from emobox_hf.corpora.folds import Partition
-from emobox_hf.experiments.environment import describe_machine, describe_versions, now
-from emobox_hf.experiments.extraction import Features, extract_features
-from emobox_hf.experiments.plan import Plan
-from emobox_hf.experiments.probing import Probed, train_folds
-from emobox_hf.experiments.scoring import keep_scored, record_fold, record_layers, summarize
-from emobox_hf.probes.jobs import Split
-from emobox_hf.results import FoldPredictions, RunRecord
-
-if TYPE_CHECKING:
-    from accelerate import Accelerator
+from emobox_hf.experiments.launch import join_group
+from emobox_hf.experiments.plan import plan_run
+from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.results import write_run
 
 
-def extract_run(plan: Plan, accelerator: "Accelerator") -> list[Features]:
-    """Features of each of the run's corpora, see `extraction.extract_features`."""
-    return [extract_features(one, plan.utterances(one), plan.encoding, accelerator) for one in plan.sources]
+def run_probe(request: ProbeRequest) -> Path:
+    """Do what is asked, unless it is done: plan, extract, train, score, write. The run's folder.
 
+    Raises:
+        InputError: What is asked for does not exist or does not fit, or a clip cannot be read.
+    """
+    # What is read, how it is encoded, where the result goes: decided from files alone, no model is loaded.
+    plan = plan_run(request)
+    if plan.is_finished:
+        return plan.folder
 
-def train_run(plan: Plan, features: Sequence[Features], accelerator: "Accelerator") -> list[Probed]:
-    """Probes of all folds and seeds, see `probing.train_folds`."""
-    keys = [key for one in features for key in one.keys]
-    emotion_of = {u.key: u.emotion for one in features for u in one.source.manifest.utterances}
-    labels = np.array([plan.classes.index(emotion_of[key]) for key in keys], dtype=np.int64)
-    splits = {part.config: _index(part, keys) for part in plan.partitions}
-    return train_folds(features, labels, len(plan.classes), splits, plan.probe, accelerator)
-
-
-def score_run(
-    plan: Plan, features: Sequence[Features], probed: Sequence[Probed], accelerator: "Accelerator", *, seconds: float
-) -> tuple[RunRecord, list[FoldPredictions]]:
-    """The record of a run and its predictions; `seconds` is what training took."""
-    left_out = {key: reason for one in features for key, reason in one.filled.left_out.items()}
-    by_fold = {part.config: part for part in plan.partitions}
-    folds, layers, predictions = [], [], []
-    for one in probed:
-        result, part = one.result, by_fold[one.result.fold]
-        test = [u for u in part.splits["test"] if u.key not in left_out]
-        references = np.array([plan.scored.index(u.emotion) for u in test], dtype=np.int64)
-        probabilities = keep_scored(plan, result)
-        keys, speakers, paths = zip(*((u.key, u.speaker, u.path) for u in test), strict=True)
-        predictions.append(FoldPredictions(result.fold, result.seed, keys, speakers, paths, references, probabilities))
-        folds.append(record_fold(plan, part, result, references, left_out=left_out))
-        layers += record_layers(plan, one, references)
-    record = RunRecord(
-        settings=plan.settings,
-        labels=list(plan.scored),
-        left_out=[{"key": key, "reason": reason} for key, reason in left_out.items()],
-        folds=folds,
-        layers=layers,
-        summary=summarize(folds),
-        timings={
-            "extract_s": sum(one.filled.wall_s for one in features),
-            "audio_s": sum(one.filled.audio_s for one in features),
-            "probe_s": seconds,
-        },
-        machine=describe_machine(accelerator),
-        versions=describe_versions(),
-        created=now(),
+    from emobox_hf.experiments.steps import (  # torch, which a second run can do without
+        extract_run,
+        score_run,
+        train_run,
     )
-    return record, predictions
 
+    # One process or many, CPU or GPUs: whatever `accelerate launch` or torchrun says.
+    accelerator = join_group()
 
-def _index(part: Partition, keys: Sequence[str]) -> Split:
-    row_of = {key: row for row, key in enumerate(keys)}
-    parts = (
-        np.array([row_of[u.key] for u in part.splits[name] if u.key in row_of], dtype=np.int64)
-        for name in ("train", "validation", "test")
-    )
-    return Split(*parts)
+    # waveforms -> frames (time, dim), each utterance once; kept on disk for every fold, head and seed.
+    features = extract_run(plan, accelerator)
+
+    # frames -> probe -> probabilities (utterances, classes) of the test part, for each fold and seed.
+    started = time.perf_counter()
+    probed = train_run(plan, features, accelerator)
+    seconds = time.perf_counter() - started
+
+    # probabilities -> UA, WA, F1; the record is written last, so a folder that has one is finished.
+    if accelerator.is_main_process:
+        write_run(plan.folder, *score_run(plan, features, probed, accelerator, seconds=seconds))
+    accelerator.wait_for_everyone()
+    return plan.folder

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from emobox_hf.corpora.audit import audit_partition, summarize_audit
 from emobox_hf.corpora.folds import Partition
 from emobox_hf.experiments.plan import Plan
-from emobox_hf.experiments.probing import Probed
-from emobox_hf.probes.jobs import ProbeResult
+from emobox_hf.probes.jobs import Probed, ProbeResult
 from emobox_hf.results import FoldRecord, LayerRecord
 from emobox_hf.scores import SCORES, Scores, compute_scores, mean_over_folds
 
 
 def keep_scored(plan: Plan, result: ProbeResult) -> NDArray[np.float32]:
     """Test probabilities of the labels that are scored, float32 (n_test, labels), each row adding up to 1."""
-    columns = [plan.classes.index(name) for name in plan.scored]
+    labels = plan.settings.partition
+    columns = [labels.trained_labels.index(name) for name in labels.scored_labels]
     kept = result.test_probabilities[:, columns]
-    if len(columns) == len(plan.classes):
+    if len(columns) == len(labels.trained_labels):
         return kept
     return np.asarray(kept / np.maximum(kept.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny), dtype=np.float32)
 
@@ -34,7 +34,7 @@ def record_fold(
     left_out: Collection[str],
 ) -> FoldRecord:
     """What a record says of one fold and seed; `references` are the labels of the test part without `left_out`."""
-    scores = _score(plan, result, references)
+    scores, labels = _score(plan, result, references), plan.settings.partition
     sizes = {name: sum(u.key not in left_out for u in split) for name, split in part.splits.items()}
     return FoldRecord(
         fold=result.fold,
@@ -49,12 +49,12 @@ def record_fold(
         chosen=dict(result.chosen),
         validation_ua=result.validation_ua,
         candidates=[dataclasses.asdict(candidate) for candidate in result.candidates],
-        untrained_classes=[plan.classes[index] for index in result.untrained_classes],
+        untrained_classes=[labels.trained_labels[index] for index in result.untrained_classes],
         scores={
             **{name: getattr(scores, name) for name in SCORES},
-            "recall": dict(zip(plan.scored, scores.recall, strict=True)),
+            "recall": dict(zip(labels.scored_labels, scores.recall, strict=True)),
             "confusion_matrix": [list(row) for row in scores.confusion_matrix],
-            "absent": [plan.scored[index] for index in scores.absent_classes],
+            "absent": [labels.scored_labels[index] for index in scores.absent_classes],
         },
         seconds=result.seconds,
     )
@@ -79,7 +79,8 @@ def record_layers(plan: Plan, probed: Probed, references: NDArray[np.int64]) -> 
 
 
 def _score(plan: Plan, result: ProbeResult, references: NDArray[np.int64]) -> Scores:
-    return compute_scores(references, keep_scored(plan, result).argmax(axis=1), len(plan.scored))
+    n_classes = len(plan.settings.partition.scored_labels)
+    return compute_scores(references, keep_scored(plan, result).argmax(axis=1), n_classes)
 
 
 def _audit(plan: Plan, part: Partition) -> dict[str, Any]:

@@ -43,10 +43,10 @@ class Outcome:
     @property
     def name(self) -> str:
         """The run, for people."""
-        request = self.request
-        what = request.corpus or f"{' '.join(request.train)} to {request.test}"
-        folds = f", {' '.join(request.folds)} folds" if request.folds else ""
-        return f"{what}{folds} by {request.encoder}"
+        data = self.request.data
+        what = data.corpus or f"{' '.join(data.train)} to {data.test}"
+        folds = f", {' '.join(data.folds)} folds" if data.folds else ""
+        return f"{what}{folds} by {self.request.encoder.name}"
 
 
 def list_series() -> dict[str, str]:

@@ -6,15 +6,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from emobox_hf.audio import read_info
-from emobox_hf.corpora.folds import Partition, partition
+from emobox_hf.corpora.folds import Partition, ValidationRule, partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.memo import look_up
+from emobox_hf.results import CorpusSettings
 
 SAMPLE_BYTES = 65_536
 
@@ -26,11 +26,13 @@ class Source:
     Attributes:
         manifest: Its utterances.
         folds_dir: Where EmoBox's lists are, if the user named a folder.
+        validation: How the validation part is drawn where the corpus has none.
         audio_sha256: Digest of what is heard: keys, contents, segment bounds and the channel rule, not of any place.
     """
 
     manifest: Manifest
     folds_dir: Path | None
+    validation: ValidationRule
     audio_sha256: str
 
     @property
@@ -39,29 +41,37 @@ class Source:
         return self.manifest.spec
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> CorpusSettings:
         """What a record says of it."""
-        return {
-            "name": self.spec.name,
-            "version": self.spec.version,
-            "spec_sha256": self.spec.digest,
-            "audio_sha256": self.audio_sha256,
-            "missing": sorted(self.manifest.missing) or self.manifest.n_absent,
-        }
+        return CorpusSettings(
+            name=self.spec.name,
+            version=self.spec.version,
+            spec_sha256=self.spec.digest,
+            audio_sha256=self.audio_sha256,
+            missing=tuple(sorted(self.manifest.missing)),
+            n_absent=self.manifest.n_absent,
+        )
 
     def partition(self, config: str) -> Partition:
         """The splits of one configuration, see `corpora.folds.partition`."""
-        return partition(self.manifest, config, folds_dir=self.folds_dir)
+        return partition(self.manifest, config, folds_dir=self.folds_dir, validation=self.validation)
 
 
-def open_source(spec: CorpusSpec, data_dir: Path | None, folds_dir: Path | None, *, allow_missing: bool) -> Source:
+def open_source(
+    spec: CorpusSpec,
+    data_dir: Path | None,
+    folds_dir: Path | None,
+    *,
+    allow_missing: bool,
+    validation: ValidationRule | None = None,
+) -> Source:
     """The corpus found in `data_dir`, or where `corpora.manifest.find_corpus` looks.
 
     Raises:
         InputError: It is not there, or utterances are missing and `allow_missing` is not set.
     """
     manifest = build_manifest(spec, data_dir, folds_dir=folds_dir, allow_missing=allow_missing)
-    return Source(manifest, folds_dir, _digest_audio(manifest))
+    return Source(manifest, folds_dir, validation or ValidationRule(), _digest_audio(manifest))
 
 
 def read_durations(manifest: Manifest, utterances: Sequence[Utterance]) -> list[float | InputError]:

@@ -40,7 +40,7 @@ class FeatureKey:
     encoder_digest: str
     layer: int | str
     context: str
-    resampler: str
+    resampler: str = "soxr"
     precision: Precision = "no"
     storage_dtype: StorageDtype = "float16"
     feature_format: int = FEATURE_FORMAT

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 import emobox_hf
 from emobox_hf.audio import SAMPLE_RATE_HZ, encode_flac, is_plain, read_waveform
-from emobox_hf.corpora.folds import list_configs, partition
+from emobox_hf.corpora.configurations import list_configs
+from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import build_manifest, find_corpus, search_corpus
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance

@@ -11,13 +11,15 @@ from typing import Any
 import yaml
 
 from emobox_hf.corpora.audit import audit_partition, summarize_audit
-from emobox_hf.corpora.folds import CROSS_CORPUS, Partition, list_configs, list_folds, list_si_folds
+from emobox_hf.corpora.configurations import CROSS_CORPUS, SPEAKER_INDEPENDENT, list_configs, list_folds
+from emobox_hf.corpora.folds import Partition, ValidationRule
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
-from emobox_hf.corpora.recuts import BALANCED_PER_EMOTION
+from emobox_hf.corpora.sampling import BALANCED_PER_EMOTION
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
 from emobox_hf.files import write_text
 from emobox_hf.hub.licences import find_licence
 
+_VALIDATION = f"{100 * ValidationRule().share:g} %"
 TABLE_BEGIN, TABLE_END = "<!-- corpora: generated from the specs -->", "<!-- end of corpora -->"
 
 
@@ -80,7 +82,7 @@ def card_body(spec: CorpusSpec, *, is_built: bool = False) -> str:
     lines += ["| configuration | EmoBox's train | validation | test |", "| --- | --- | --- | --- |"]
     for name, fold in zip(folds, spec.folds.published, strict=False):
         train = spec.expected.utterances - fold.test - (fold.validation or 0) if fold.train is None else fold.train
-        lines.append(f"| `{name}` | {train} | {fold.validation or '20 % of train'} | {fold.test} |")
+        lines.append(f"| `{name}` | {train} | {fold.validation or f'{_VALIDATION} of train'} | {fold.test} |")
     lines += ["", *_describe_recuts(spec), "`all` holds every utterance in one split, `train`.", ""]
     lines += _describe_columns(spec)
     if spec.notes:
@@ -163,7 +165,7 @@ def _describe_folds(spec: CorpusSpec) -> str:
         "list": "Random lists drawn once by EmoBox, read from `folds_dir`, `$EMOBOX_FOLDS` or the EmoBox repository.",
     }
     return ways[spec.folds.source] + (
-        " Validation is 20 % of EmoBox's train list, chosen within each emotion by a hash of the key."
+        f" Validation is {_VALIDATION} of EmoBox's train list, chosen within each emotion by a hash of the key."
         if not any(fold.validation for fold in spec.folds.published)
         else ""
     )
@@ -171,15 +173,15 @@ def _describe_folds(spec: CorpusSpec) -> str:
 
 def _describe_recuts(spec: CorpusSpec) -> list[str]:
     lines = []
-    if names := list_si_folds(spec):
+    if names := list_folds(spec, SPEAKER_INDEPENDENT):
         lines += [
             f"`{names[0]}` … `{names[-1]}` are speaker-independent folds drawn by this project: speakers are dealt "
             f"into {len(names)} groups with the emotions as even as can be; one group tests, "
-            + ("the next validates." if len(names) > 2 else "validation is a fifth of the rest."),
+            + ("the next validates." if len(names) > 2 else f"validation is {_VALIDATION} of the rest."),
             "",
         ]
     if CROSS_CORPUS in list_configs(spec):
-        drawn = "EmoBox's own list" if spec.recuts.published else "drawn equally over speakers by a hash of the key"
+        drawn = "EmoBox's own list" if spec.drawn.published else "drawn equally over speakers by a hash of the key"
         lines += [
             f"`{CROSS_CORPUS}` is for probes trained on other corpora: its test part holds as many utterances of each "
             f"of {', '.join(SHARED_EMOTIONS)}, at most {BALANCED_PER_EMOTION} ({drawn}); train and validation are the "

@@ -21,7 +21,8 @@ import yaml
 from huggingface_hub import DatasetCard, DatasetCardData, metadata_load
 
 import emobox_hf
-from emobox_hf.corpora.folds import Partition, list_configs, list_splits, partition
+from emobox_hf.corpora.configurations import list_configs, list_splits
+from emobox_hf.corpora.folds import Partition, partition
 from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError

@@ -15,8 +15,8 @@ from torch.nn import functional
 from emobox_hf.errors import InputError
 from emobox_hf.probes.adam import Adam
 from emobox_hf.probes.batches import Batch, BatchSource, list_batches
+from emobox_hf.probes.heads import EmoboxHead, scale_learning_rate
 from emobox_hf.probes.jobs import Candidate, Indices, Job
-from emobox_hf.probes.settings import ProbeSettings, scale_learning_rate
 from emobox_hf.scores import ua
 
 
@@ -149,7 +149,7 @@ def multiply(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def train_stack(
-    source: BatchSource, jobs: Sequence[Job], settings: ProbeSettings, *, tick: Callable[[int], object]
+    source: BatchSource, jobs: Sequence[Job], settings: EmoboxHead, *, tick: Callable[[int], object]
 ) -> list[Trained]:
     """Train all learning rates of all `jobs` as one computation; each is what it would be alone, up to rounding.
 
@@ -239,7 +239,7 @@ def _note(history: History, jobs: Sequence[Job], uas: NDArray[np.float64], losse
 
 
 def _apply(
-    source: BatchSource, jobs: Sequence[Job], settings: ProbeSettings, best: Weights, history: History
+    source: BatchSource, jobs: Sequence[Job], settings: EmoboxHead, best: Weights, history: History
 ) -> list[Trained]:
     """Choose a learning rate for each job and predict its test part with that."""
     candidates = [

@@ -1,13 +1,14 @@
 """The nouns of probing: what is to be trained, and what came out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emobox_hf.probes.settings import ProbeSettings
+if TYPE_CHECKING:
+    import torch
 
 Indices = NDArray[np.int64]
 
@@ -18,6 +19,20 @@ class Split(NamedTuple):
     train: Indices
     validation: Indices
     test: Indices
+
+
+class FrameInputs(NamedTuple):
+    """Frames (total_frames, dim) of all utterances; utterance i owns the rows `offsets[i]` to `offsets[i + 1]`."""
+
+    frames: "torch.Tensor"
+    offsets: "NDArray[np.int64] | torch.Tensor"
+
+
+class VectorInputs(NamedTuple):
+    """Mean over the frames of each utterance in each layer, float32 (n, layers, dim); the layers' numbers."""
+
+    vectors: "torch.Tensor"
+    layers: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +97,19 @@ class ProbeResult:
     layer_weights: tuple[float, ...] | None = None
 
 
+@dataclass(frozen=True)
+class Probed:
+    """One fold and seed, whatever the head.
+
+    Attributes:
+        result: The probe that is scored: of several layers, the one that validation prefers.
+        layers: Each layer's probe by the layer's number, and `weighted`; empty where one layer was asked for.
+    """
+
+    result: ProbeResult
+    layers: Mapping[int | str, ProbeResult]
+
+
 @dataclass(frozen=True, eq=False)
 class LayerProbes:
     """What one job of the `linear` head gave on the layers of an encoder.
@@ -97,13 +125,21 @@ class LayerProbes:
     best: int
     weighted: ProbeResult | None
 
+    def choose_layer(self) -> Probed:
+        """The layer that validation prefers, beside all of them where there are several."""
+        layers: dict[int | str, ProbeResult] = {}
+        if len(self.by_layer) > 1:
+            layers = {int(one.chosen["layer"]): one for one in self.by_layer}
+            if self.weighted is not None:
+                layers["weighted"] = self.weighted
+        return Probed(self.by_layer[self.best], layers)
 
-def list_jobs(splits: Mapping[str, Split], settings: ProbeSettings) -> list[Job]:
-    """One job for each fold and seed, folds in the order given; the `linear` head has no chance in it: first seed only.
+
+def list_jobs(splits: Mapping[str, Split], seeds: Sequence[int]) -> list[Job]:
+    """One job for each fold and seed, folds in the order given.
 
     Processes that share the work take `jobs[rank::world_size]`; no job knows of another, so the results are the same.
     """
-    seeds = settings.seeds if settings.head == "emobox" else settings.seeds[:1]
     return [
         Job(fold, split.train, split.validation, split.test, seed) for fold, split in splits.items() for seed in seeds
     ]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from emobox_hf.errors import InputError
 from emobox_hf.probes.data import check_jobs, check_labels, untrained_classes
+from emobox_hf.probes.heads import LinearHead
 from emobox_hf.probes.jobs import Candidate, Indices, Job, LayerProbes, ProbeResult
 from emobox_hf.probes.logistic import (
     Scaler,
@@ -22,7 +23,6 @@ from emobox_hf.probes.logistic import (
     state_problems,
     to_dimensions,
 )
-from emobox_hf.probes.settings import ProbeSettings
 from emobox_hf.probes.weighted import WeightedSum, fit_weighted_sum
 from emobox_hf.probes.workers import Tick, run_units
 from emobox_hf.scores import compute_scores
@@ -58,7 +58,7 @@ def train_linear_probes(
     n_classes: int,
     layers: Sequence[int],
     jobs: Sequence[Job],
-    settings: ProbeSettings,
+    settings: LinearHead,
     *,
     device: str | torch.device = "cpu",
     n_threads: int | None = None,
@@ -137,7 +137,7 @@ def _chosen_loss(result: ProbeResult) -> float:
     return math.inf if chosen.validation_loss is None else chosen.validation_loss
 
 
-def _solve(corpus: _Corpus, job: Job, layers: slice, settings: ProbeSettings, tick: Tick) -> list[ProbeResult]:
+def _solve(corpus: _Corpus, job: Job, layers: slice, settings: LinearHead, tick: Tick) -> list[ProbeResult]:
     """The results of some layers."""
     started = time.perf_counter()
     cs = sorted(settings.regularisation)
@@ -177,7 +177,7 @@ def _solve(corpus: _Corpus, job: Job, layers: slice, settings: ProbeSettings, ti
     ]
 
 
-def _weigh(corpus: _Corpus, job: Job, settings: ProbeSettings, tick: Tick) -> ProbeResult:
+def _weigh(corpus: _Corpus, job: Job, settings: LinearHead, tick: Tick) -> ProbeResult:
     """The result of the learned weighted sum of all layers."""
     started = time.perf_counter()
     cs = sorted(settings.regularisation)
@@ -203,7 +203,7 @@ def _weigh(corpus: _Corpus, job: Job, settings: ProbeSettings, tick: Tick) -> Pr
     return _result(corpus, job, candidates, chosen, chosen.choice, log, seconds, layer_weights=shares)
 
 
-def _scale(corpus: _Corpus, items: Indices, layers: slice, settings: ProbeSettings) -> tuple[Scaler, torch.Tensor]:
+def _scale(corpus: _Corpus, items: Indices, layers: slice, settings: LinearHead) -> tuple[Scaler, torch.Tensor]:
     """A scaler fitted on `items`, and their vectors with it, float64 (layers, items, dim)."""
     vectors = corpus.vectors[items, layers]
     scaler = fit_scaler(vectors, standardize=settings.standardize)
@@ -229,7 +229,7 @@ def _rescale(models: torch.Tensor, before: Scaler, after: Scaler) -> torch.Tenso
 def _candidates(
     corpus: _Corpus,
     job: Job,
-    settings: ProbeSettings,
+    settings: LinearHead,
     cs: Sequence[float],
     found: Sequence[tuple[torch.Tensor, torch.Tensor]],
 ) -> tuple[Candidate, ...]:

@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emobox_hf.errors import InputError
 from emobox_hf.probes.batches import BatchSource, longest_batch, open_source
 from emobox_hf.probes.data import check_data, check_jobs, untrained_classes
 from emobox_hf.probes.emobox import train_stack
+from emobox_hf.probes.heads import EmoboxHead
 from emobox_hf.probes.jobs import Job, ProbeResult
-from emobox_hf.probes.settings import ProbeSettings
 from emobox_hf.probes.workers import Tick, run_units
 
 Integers = NDArray[np.int64] | torch.Tensor
@@ -29,7 +28,7 @@ def train_probes(
     labels: Integers,
     n_classes: int,
     jobs: Sequence[Job],
-    settings: ProbeSettings,
+    settings: EmoboxHead,
     *,
     device: str | torch.device = "cpu",
     n_threads: int | None = None,
@@ -55,15 +54,10 @@ def train_probes(
         progress: Show a bar, on a terminal alone.
 
     Raises:
-        InputError: The settings are of the other head, the arrays do not fit each other, an utterance has no frames, a
+        InputError: The arrays do not fit each other, an utterance has no frames, a
             label is out of range, or a job has an empty part, shares utterances between parts or trains on a single
             class.
     """
-    if settings.head != "emobox":
-        raise InputError(
-            f"train_probes trains the emobox head on frames, not {settings.head!r}; train_linear_probes trains that, "
-            "on mean vectors"
-        )
     data = check_data(frames, offsets, labels, n_classes)
     check_jobs(jobs, data.labels)
     if not jobs:
@@ -95,7 +89,7 @@ def train_probes(
     return [result for outcome in outcomes for result in outcome]
 
 
-def _stack_size(source: BatchSource, settings: ProbeSettings) -> int:
+def _stack_size(source: BatchSource, settings: EmoboxHead) -> int:
     """How many jobs to train as one. A CPU's cores are kept busy by one job each, without any padding."""
     if source.device.type == "cpu":
         return 1

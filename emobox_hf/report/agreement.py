@@ -169,7 +169,7 @@ def compare_with_runs(one: Judged, runs: Sequence[Run], n: int = 50) -> list[Tab
     tables = [show_doubts(f"{one.corpus}: labels that {one.model} doubts most", doubts[:n], note)]
     ranking = [doubt.key for doubt in doubts]
     for run in runs:
-        if run.experiment != "intra-corpus" or run.corpus != one.corpus:
+        if run.settings.experiment != "intra-corpus" or run.corpus != one.corpus:
             continue
         tables.append(noise_curve(run, ranking=ranking, ranked_by=one.model))
         if run.kind_of_folds == "random":

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emobox_hf.corpora.configurations import PUBLISHED, RANDOM, SPEAKER_INDEPENDENT, kind_of
 from emobox_hf.errors import InputError
 from emobox_hf.report.table import percent
-from emobox_hf.results import RECORD, RunRecord, read_record
+from emobox_hf.results import RECORD, RunRecord, RunSettings, read_record
 
-KINDS_OF_FOLDS = {"published": r"fold\d+", "speaker-independent": r"si_fold\d+", "random": r"random_fold\d+"}
-PARTIAL = "folds"
+KINDS_OF_FOLDS = (PUBLISHED, SPEAKER_INDEPENDENT, RANDOM)
+PARTIAL = "folds"  # the option that names the folds of a run that lacks some of their kind
 
 
 @dataclass(frozen=True)
@@ -22,72 +23,34 @@ class Run:
     record: RunRecord
 
     @property
-    def experiment(self) -> str:
-        """`intra-corpus` or `cross-corpus`."""
-        return str(self.record.settings["experiment"])
+    def settings(self) -> RunSettings:
+        """What shaped its scores."""
+        return self.record.settings
 
     @property
     def corpus(self) -> str:
         """The corpus, or `train-to-test`."""
-        return str(self.record.settings["corpus"]["name"])
-
-    @property
-    def tested(self) -> str:
-        """The corpus that is tested on."""
-        return str(self.record.settings["sources"][-1]["name"]) if "sources" in self.record.settings else self.corpus
+        return self.settings.partition.name
 
     @property
     def trained(self) -> str:
         """The corpora that are trained on, as the run's name has them."""
-        return self.corpus.removesuffix(f"-to-{self.tested}")
-
-    @property
-    def test_set(self) -> str:
-        """Of a cross-corpus run `balanced`, `all`, or what else it was tested on."""
-        return str(self.record.settings["corpus"].get("test_set", ""))
-
-    @property
-    def test_set_chosen_by(self) -> str:
-        """The model that a test set of one's own had to agree with; empty where there was none."""
-        return str(self.record.settings["corpus"].get("test_set_chosen_by", ""))
+        return self.corpus.removesuffix(f"-to-{self.settings.tested}")
 
     @property
     def encoder(self) -> str:
         """The encoder as tables call it."""
-        return str(self.record.settings["encoder"]["name"])
+        return self.settings.encoder.name
 
     @property
     def kind_of_folds(self) -> str:
-        """`published`, `speaker-independent`, `random`, or `mixed`."""
-        names = {fold.fold for fold in self.record.folds}
-        fitting = (kind for kind, form in KINDS_OF_FOLDS.items() if all(re.fullmatch(form, name) for name in names))
-        return next(fitting, "mixed")
+        """One of `KINDS_OF_FOLDS`, another kind of `corpora.folds`, or `mixed`."""
+        kinds = {kind_of(fold.fold) for fold in self.record.folds}
+        return kinds.pop() if len(kinds) == 1 else "mixed"
 
     def percent(self, score: str) -> float | None:
         """`ua`, `wa`, `macro_f1` or `weighted_f1` in percent, mean over folds."""
         return percent(self.record.summary[score]["mean"])
-
-    @property
-    def options(self) -> dict[str, str]:
-        """What tells runs of one encoder apart, for people."""
-        settings = self.record.settings
-        corpus, encoder, probe = settings["corpus"], settings["encoder"], settings["probe"]
-        return {
-            PARTIAL: "" if corpus.get("all_folds", True) else f"only {' '.join(corpus['folds'])}",
-            "head": f"head {probe['head']}",
-            "layer": f"layer {encoder['layer']}",
-            "context": f"context {encoder['context']}",
-            "precision": f"{encoder['mixed_precision']} encoder",
-            "resampler": settings["audio"]["resampler"],
-            "duration": f"clips to {settings['audio']['max_duration_s']} s",
-            "norm": "output norm" if settings["features"]["output_norm"] else "no norm",
-            "storage": settings["features"]["storage_dtype"],
-            "seeds": f"seeds {' '.join(map(str, probe.get('seeds', [])))}",
-            "epochs": f"{probe.get('epochs', '')} epochs",
-            "probe precision": f"{probe.get('precision', '')} probe",
-            "labels": f"labels {corpus.get('labels', '')}",
-            "test set": f"test {self.test_set}",
-        }
 
 
 def find_runs(root: Path) -> list[Run]:
@@ -108,7 +71,7 @@ def published_runs(runs: Sequence[Run]) -> list[Run]:
     Raises:
         InputError: There is none.
     """
-    chosen = [run for run in runs if run.experiment == "intra-corpus" and run.kind_of_folds == "published"]
+    chosen = [run for run in runs if run.settings.experiment == "intra-corpus" and run.kind_of_folds == "published"]
     if not chosen:
         raise InputError("expected runs on published folds, found none; run `emobox probe`")
     return chosen
@@ -119,9 +82,10 @@ def name_runs(runs: Sequence[Run]) -> list[str]:
 
     Folds that lack some of their kind are named always; weights or commits where one encoder has several.
     """
-    options = [run.options for run in runs]
-    told = [name for name in (options[0] if options else ()) if len({one[name] for one in options}) > 1]
-    told = list(dict.fromkeys([*told, PARTIAL]))
+    options = [run.settings.options for run in runs]
+    names = dict.fromkeys(name for one in options for name in one)
+    # A setting that only some heads have tells runs apart only where those that have it differ.
+    told = [name for name in names if len({one[name] for one in options if name in one}) > 1 or name == PARTIAL]
     versions: dict[str, set[str]] = defaultdict(set)
     for run in runs:
         versions[run.encoder].add(_version(run))
@@ -129,7 +93,7 @@ def name_runs(runs: Sequence[Run]) -> list[str]:
         ", ".join(
             [
                 run.encoder if len(versions[run.encoder]) == 1 else f"{run.encoder} {_version(run)}",
-                *(one[name] for name in told if one[name]),
+                *(one[name] for name in told if one.get(name)),
             ]
         )
         for run, one in zip(runs, options, strict=True)
@@ -138,4 +102,4 @@ def name_runs(runs: Sequence[Run]) -> list[str]:
 
 def _version(run: Run) -> str:
     """The first digits of the encoder's commit, or of its weights' digest."""
-    return re.split("[@:]", str(run.record.settings["encoder"]["identity"]))[-1][:7]
+    return re.split("[@:]", run.settings.encoder.identity)[-1][:7]

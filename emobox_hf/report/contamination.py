@@ -8,10 +8,10 @@ NOTE = "†: the encoder was trained or tuned on the tested corpus, or chose the
 
 def is_contaminated(run: Run) -> bool:
     """Whether a run's encoder is known to have been trained on the tested corpus, or to have chosen its test set."""
-    known = find_known(run.encoder)
-    if run.test_set_chosen_by and run.test_set_chosen_by in (run.encoder, known and known.id, known and known.repo_id):
+    known, partition, tested = find_known(run.encoder), run.settings.partition, run.settings.tested
+    chosen_by = partition.test_set_chosen_by
+    if chosen_by and chosen_by in (run.encoder, known and known.id, known and known.repo_id):
         return True
     if known is None:
         return False
-    chose = run.test_set == "balanced" and run.tested in known.chose_test_sets
-    return chose or run.tested in known.trained_on
+    return tested in known.trained_on or (partition.test_set == "balanced" and tested in known.chose_test_sets)

@@ -17,7 +17,7 @@ def cross_tables(runs: Sequence[Run]) -> list[Table]:
     Raises:
         InputError: There is no cross-corpus run.
     """
-    chosen = [run for run in runs if run.experiment == "cross-corpus"]
+    chosen = [run for run in runs if run.settings.experiment == "cross-corpus"]
     if not chosen:
         raise InputError("expected cross-corpus runs, found none; run `emobox cross`")
     groups: dict[str, list[Run]] = defaultdict(list)
@@ -27,7 +27,7 @@ def cross_tables(runs: Sequence[Run]) -> list[Table]:
 
 
 def _matrix(name: str, runs: Sequence[Run], score: str) -> Table:
-    by_pair = {(run.trained, run.tested): run for run in runs}
+    by_pair = {(run.trained, run.settings.tested): run for run in runs}
     train, test = (list(dict.fromkeys(pair[side] for pair in by_pair)) for side in (0, 1))
     rows = tuple((one, *(_cell(by_pair.get((one, other)), score) for other in test)) for one in train)
     flagged = {

@@ -36,7 +36,7 @@ def draw_confusion(folder: Path) -> Path:
     axes.set_ylabel("reference")
     settings = record.settings
     axes.set_title(
-        f"{settings['corpus']['name']}, {settings['encoder']['name']}, head {settings['probe']['head']}\n"
+        f"{settings.partition.name}, {settings.encoder.name}, head {settings.probe.name}\n"
         f"UA {100 * (record.summary['ua']['mean'] or 0):.1f} over {len({f.fold for f in record.folds})} folds",
         fontsize=10,
     )

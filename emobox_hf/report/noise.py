@@ -120,7 +120,7 @@ def agreement_table(runs: Sequence[Run]) -> Table:
     Raises:
         InputError: There is no run inside a corpus.
     """
-    chosen = [run for run in runs if run.experiment == "intra-corpus"]
+    chosen = [run for run in runs if run.settings.experiment == "intra-corpus"]
     if not chosen:
         raise InputError("expected runs inside corpora, found none; run `emobox probe --folds random`")
     rows = []

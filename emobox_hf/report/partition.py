@@ -24,7 +24,7 @@ def partition_table(runs: Sequence[Run]) -> Table:
         InputError: No corpus was run with one encoder under two kinds of folds.
     """
     groups: dict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
-    chosen = [run for run in runs if run.experiment == "intra-corpus" and run.kind_of_folds in KINDS_OF_FOLDS]
+    chosen = [run for run in runs if run.settings.experiment == "intra-corpus" and run.kind_of_folds in KINDS_OF_FOLDS]
     for run, name in zip(chosen, name_runs(chosen), strict=True):
         groups[run.corpus, name][run.kind_of_folds] = run
     rows = [row for place, kinds in sorted(groups.items()) if len(kinds) > 1 for row in _rows(place, kinds)]

@@ -1,13 +1,13 @@
 """Tables of scores for people, computed from records."""
 
-import re
-
 import numpy as np
 
+from emobox_hf.corpora.configurations import PUBLISHED, kind_of
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS
+from emobox_hf.options import describe
 from emobox_hf.report.reference import PAPER_METRICS, paper_scores
 from emobox_hf.report.table import align
-from emobox_hf.results import RunRecord
+from emobox_hf.results import ALL_LAYERS, LAST, EncoderSettings, RunRecord
 
 COLUMNS = {"ua": "UA", "wa": "WA", "macro_f1": "macro F1"}
 
@@ -41,17 +41,19 @@ def layer_table(record: RunRecord) -> str:
 
 
 def _headline(record: RunRecord) -> str:
+    """What a reader has to know of the protocol; what is left at its default and seldom changed is left out."""
     settings = record.settings
-    encoder, probe = settings["encoder"], settings["probe"]
-    seeds = f", seeds {' '.join(map(str, probe['seeds']))}" if "seeds" in probe else ""
-    layer = {"last": "last layer", "all": "best layer by validation"}.get(encoder["layer"], f"layer {encoder['layer']}")
-    context = "" if encoder["context"] == "full" else f", context {encoder['context']}"
-    precision = "" if encoder["mixed_precision"] == "no" else f", {encoder['mixed_precision']}"
-    norm = ", output norm" if settings["features"]["output_norm"] else ""
+    encoder, seeds = settings.encoder, dict.fromkeys(fold.seed for fold in record.folds)
+    layer = {LAST: "last layer", ALL_LAYERS: "best layer by validation"}.get(encoder.layer, f"layer {encoder.layer}")
+    told = settings.options
+    usual = EncoderSettings
+    context = f", {told['context']}" if encoder.context != usual.context else ""
+    precision = f", {encoder.mixed_precision}" if encoder.mixed_precision != usual.mixed_precision else ""
+    norm = f", {told['output_norm']}" if settings.features.output_norm else ""
+    drawn = f", seeds {' '.join(map(str, seeds))}" if "seeds" in settings.probe.settings() else ""
     return (
-        f"{settings['corpus']['name']} | {encoder['name']}, {layer}{context}{precision} | "
-        f"head {probe['head']}{norm}{seeds} | "
-        f"resampler {settings['audio']['resampler']}"
+        f"{settings.partition.name} | {encoder.name}, {layer}{context}{precision} | "
+        f"head {settings.probe.name}{norm}{drawn} | {', '.join(describe(settings.audio).values())}"
     )
 
 
@@ -81,9 +83,8 @@ def _notes(record: RunRecord) -> list[str]:
 
 def _paper_lines(record: RunRecord) -> list[str]:
     """The paper's table for the corpus, best encoder first; none beside folds that the paper did not use."""
-    settings = record.settings
-    scores = paper_scores(settings["corpus"]["name"])
-    if not scores or not all(re.fullmatch(r"fold\d+", fold.fold) for fold in record.folds):
+    scores = paper_scores(record.settings.partition.name)
+    if not scores or any(kind_of(fold.fold) != PUBLISHED for fold in record.folds):
         return []
     ranked = sorted(scores, key=lambda name: -scores[name]["ua"])
     rows = [["paper (last layer, all folds)", *COLUMNS.values(), "Hub"]]

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from emobox_hf.corpora.folds import list_folds, partition
+from emobox_hf.corpora.configurations import list_folds
+from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.homes import Fetch, show_size
 from emobox_hf.corpora.lists import download_lists, find_lists
 from emobox_hf.corpora.manifest import Manifest, fetched_dir, search_corpus

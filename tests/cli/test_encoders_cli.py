@@ -9,11 +9,13 @@ import torch
 from emotion2vec_checkpoints import CASES, make_weights
 
 from emobox_hf.cli.main import main
+from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS
 from emobox_hf.errors import InputError
-from emobox_hf.experiments.encoding import choose_encoding
-from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.experiments.plan import resolve_encoder
 from emobox_hf.files import sha256_of_file
+from emobox_hf.probes.heads import EmoboxHead
+from emobox_hf.results import EncoderSettings
 from emobox_hf.sources.encoders import encoder_dir
 
 
@@ -80,20 +82,24 @@ def small(monkeypatch: pytest.MonkeyPatch) -> str:
     return known.id
 
 
+def resolve(name: str) -> tuple[EncoderIdentity, EncoderSettings]:
+    return resolve_encoder(EncoderSettings(name=name), EmoboxHead())
+
+
 def test_convert_with_an_id_makes_an_encoder_of_that_name(checkpoint: Path, small: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"emobox convert CHECKPOINT --id {small}"):
-        choose_encoding(ProbeRequest(encoder=small))
+        resolve(small)
     assert main(["convert", str(checkpoint), "--id", small]) == 0
-    encoding = choose_encoding(ProbeRequest(encoder=small))
-    assert Path(encoding.identity.name) == encoder_dir(small)
-    assert (encoding.name, encoding.identity.known_id) == (small, small)
+    identity, settings = resolve(small)
+    assert Path(identity.name) == encoder_dir(small)
+    assert (settings.name, identity.known_id) == (small, small)
 
 
 def test_a_converted_folder_keeps_its_name_wherever_it_lies(checkpoint: Path, small: str, tmp_path: Path) -> None:
     assert main(["convert", str(checkpoint), "--out", str(tmp_path / "elsewhere"), "--id", small]) == 0
-    assert choose_encoding(ProbeRequest(encoder=str(tmp_path / "elsewhere"))).name == small
+    assert resolve(str(tmp_path / "elsewhere"))[1].name == small
     assert main(["convert", str(checkpoint), "--out", str(tmp_path / "nameless")]) == 0
-    assert choose_encoding(ProbeRequest(encoder=str(tmp_path / "nameless"))).name == "nameless"
+    assert resolve(str(tmp_path / "nameless"))[1].name == "nameless"
 
 
 def test_convert_wants_an_id_or_a_folder(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:

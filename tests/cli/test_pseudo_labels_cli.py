@@ -12,13 +12,13 @@ from tiny_encoders import saved
 from toy_corpora import make_corpus
 from toy_predictions import write_toy_predictions
 
-import run_probe
 from emobox_hf.cli.main import main
 from emobox_hf.corpora.manifest import Manifest, build_manifest
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.errors import InputError
-from emobox_hf.experiments.cross_corpus import draw_cross_corpus
-from emobox_hf.experiments.request import ProbeRequest, parse_request
+from emobox_hf.experiments.plan import draw_pair
+from emobox_hf.experiments.request import make_request, parse_request
+from emobox_hf.experiments.run import run_probe
 from emobox_hf.report.agreement import judge
 from emobox_hf.report.collect import find_runs
 from emobox_hf.report.noise import noise_curve
@@ -103,7 +103,7 @@ def test_a_drawn_set_is_probed_and_another_is_another_run(
     for seed in ("0", "1"):
         assert main([*words, "--seed", seed, "--json"]) == 0
         digests.append(json.loads(capsys.readouterr().out)["sha256"])
-        request = ProbeRequest(
+        request = make_request(
             encoder=str(saved("wav2vec2-group")),
             train=(str(place / "alpha.toml"),),
             test=str(place / "beta.toml"),
@@ -113,14 +113,14 @@ def test_a_drawn_set_is_probed_and_another_is_another_run(
             features=tmp_path / "features",
             output=tmp_path / "runs",
         )
-        folders.append(run_probe.run_probe(request))
+        folders.append(run_probe(request))
         capsys.readouterr()
     records = [read_record(folder) for folder in folders]
     assert digests[0] != digests[1]
-    assert [record.settings["corpus"]["test_set"] for record in records] == [f"sha256:{one}" for one in digests]
+    assert [record.settings.partition.test_set for record in records] == [f"sha256:{one}" for one in digests]
     assert [record.folds[0].digests["test"] for record in records] == digests
     assert f"set.json, sha256:{digests[0]}, of what toy agrees with" in records[0].folds[0].source
-    assert records[0].settings["corpus"]["test_set_chosen_by"] == "toy"
+    assert records[0].settings.partition.test_set_chosen_by == "toy"
     assert [record.folds[0].n_test for record in records] == [32, 32]
 
 
@@ -181,9 +181,9 @@ def test_the_parser_takes_a_file_as_test_set() -> None:
     request = parse_request(
         ["--train", "iemocap", "--test", "meld", "--test-set", "./set.json", "--encoder", "x"], prog="run_probe.py"
     )
-    assert request.test_set == "./set.json"
+    assert request.data.test_set == "./set.json"
     with pytest.raises(InputError, match=r"no test set './set.json'"):
-        draw_cross_corpus(request)
+        draw_pair(request)
 
 
 def test_without_planted_label_errors_a_probe_scores_higher(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_without_planted_label_errors_a_probe_scores_higher(tmp_path: Path) -> N
     # What is heard: of each speaker and emotion, one utterance sounds like the next emotion.
     heard = {u.key: emotions[(emotions.index(u.emotion) + 1) % 4] for u in manifest.utterances if u.key.endswith("_0")}
     file = write_toy_predictions(tmp_path / "p.parquet", manifest, heard=heard)
-    request = ProbeRequest(
+    request = make_request(
         corpus=str(path),
         encoder=str(saved("wav2vec2-group")),
         folds=("random",),
@@ -201,7 +201,7 @@ def test_without_planted_label_errors_a_probe_scores_higher(tmp_path: Path) -> N
         features=tmp_path / "features",
         output=tmp_path / "runs",
     )
-    (run,) = find_runs(run_probe.run_probe(request))
+    (run,) = find_runs(run_probe(request))
     judged = judge(str(path), file, data_dir=tmp_path / "noisy")
     ranking = [doubt.key for doubt in judged.list_doubts()]
     whole, without = noise_curve(run, (0.0, 0.2), ranking=ranking, ranked_by="toy").rows

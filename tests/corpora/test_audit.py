@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from layout import LISTS, has_lists, lay_out, read_published
 
 from emobox_hf.corpora.audit import audit_partition, summarize_audit
-from emobox_hf.corpora.folds import ALL, Partition, list_folds, list_si_folds, partition
+from emobox_hf.corpora.configurations import ALL, SPEAKER_INDEPENDENT, list_folds
+from emobox_hf.corpora.folds import Partition, partition
 from emobox_hf.corpora.manifest import search_corpus
 from emobox_hf.corpora.spec import SPECS_DIR, list_corpora, load_spec, read_spec
 from emobox_hf.corpora.utterance import Utterance
@@ -222,7 +223,7 @@ def test_the_leaks_of_emobox_s_folds(name):
     known = {"leak"} if name in LEAKS else {"cannot tell"} if name in UNTOLD else {"independent"}
     if name != "msppodcast":  # two of three parts are published, without speakers
         assert verdicts == known
-        for config in list_si_folds(spec)[:1]:
+        for config in list_folds(spec, SPEAKER_INDEPENDENT)[:1]:
             assert audit_partition(partition(manifest, config), spec).is_speaker_independent
 
 

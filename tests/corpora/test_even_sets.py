@@ -11,7 +11,7 @@ from layout import LISTS, has_lists, lay_out, read_published
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.lists import read_balanced_list
 from emobox_hf.corpora.manifest import Manifest, search_corpus
-from emobox_hf.corpora.recuts import draw_even
+from emobox_hf.corpora.sampling import draw_even
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
@@ -123,8 +123,8 @@ def corpus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_set_has_the_structure_of_emobox_s_own(corpus: Manifest, is_told: bool, seed: int) -> None:
     spec = corpus.spec
-    assert spec.recuts.published is not None
-    rows = read_balanced_list(spec, spec.recuts.published, LISTS)
+    assert spec.drawn.published is not None
+    rows = read_balanced_list(spec, spec.drawn.published, LISTS)
     theirs = Counter((row["speaker"], row["label"].capitalize()) for row in rows)
     n_speakers = len({speaker for speaker, _ in theirs})
     even = draw_even(corpus.utterances, SHARED_EMOTIONS, n_speakers=n_speakers if is_told else None, seed=seed)

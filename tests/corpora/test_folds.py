@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from layout import touch
 
 from emobox_hf.corpora.braces import expand_braces
-from emobox_hf.corpora.folds import choose_validation, list_configs, list_folds, partition
+from emobox_hf.corpora.configurations import list_configs, list_folds
+from emobox_hf.corpora.folds import ValidationRule, partition
 from emobox_hf.corpora.manifest import Manifest, search_corpus
-from emobox_hf.corpora.recuts import take_share
+from emobox_hf.corpora.sampling import take_share
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
@@ -197,9 +198,9 @@ def some_utterances(sizes):
 @given(st.dictionaries(st.sampled_from(["Angry", "Happy", "Sad"]), st.integers(0, 40), min_size=1), st.randoms())
 def test_validation_is_a_fifth_of_each_emotion_whatever_the_order(sizes, shuffler: random.Random):
     utterances = some_utterances(sizes)
-    chosen = choose_validation(utterances)
+    chosen = ValidationRule().choose(utterances)
     shuffler.shuffle(utterances)
-    assert choose_validation(utterances) == chosen
+    assert ValidationRule().choose(utterances) == chosen
     count = Counter(u.emotion for u in utterances if u.key in chosen)
     assert all(count[emotion] == round(0.2 * size) for emotion, size in sizes.items())
 
@@ -211,7 +212,7 @@ def test_another_seed_chooses_other_utterances():
 
 def test_utterances_that_leave_do_not_move_those_that_stay():
     utterances = some_utterances({"Angry": 100})
-    before = choose_validation(utterances)
+    before = ValidationRule().choose(utterances)
     after = take_share([u for u in utterances if u.key not in sorted(before)[:5]], 15 / 95, seed=0)
     assert after == before - set(sorted(before)[:5])
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from layout import touch
 
-from emobox_hf.corpora.folds import list_configs, partition
+from emobox_hf.corpora.configurations import list_configs
+from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import build_manifest
 from emobox_hf.corpora.spec import list_corpora, load_spec
 from emobox_hf.errors import InputError

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from layout import LISTS, has_lists, lay_out, normal_label, published_keys, read_published
 
-from emobox_hf.corpora.folds import list_folds, partition
+from emobox_hf.corpora.configurations import list_folds
+from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import search_corpus
 from emobox_hf.corpora.spec import list_corpora, load_spec
 

@@ -14,12 +14,13 @@ from toy_corpora import make_corpus
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.lists import read_balanced_list
 from emobox_hf.corpora.manifest import build_manifest
-from emobox_hf.corpora.recuts import draw_even
+from emobox_hf.corpora.sampling import draw_even
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.corpora.utterance_sets import UtteranceSet, read_set, write_set
 from emobox_hf.errors import InputError
-from emobox_hf.experiments.cross_corpus import draw_cross_corpus, name_pair
-from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.experiments.cross_corpus import name_pair
+from emobox_hf.experiments.plan import draw_pair
+from emobox_hf.experiments.request import make_request
 from emobox_hf.files import sha256_of_keys
 from emobox_hf.results import read_record
 
@@ -39,14 +40,14 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture
 def draw(corpora: dict[str, str], tmp_path: Path) -> Any:
     def make(train: tuple[str, ...], test: str, **options: Any) -> Any:
-        request = ProbeRequest(
+        request = make_request(
             encoder="any",
             train=tuple(corpora[name] for name in train),
             test=corpora[test],
             data_dir=Path(corpora["alpha"]).parent,
             **options,
         )
-        return draw_cross_corpus(request)
+        return draw_pair(request)
 
     return make
 
@@ -138,8 +139,8 @@ def test_many_corpora_are_counted_in_a_name() -> None:
 def lay_out_heard(name: str, folder: Path, per_emotion: int) -> None:
     """A part of a published corpus, its own tree and tables with synthetic speech: EmoBox's balanced set and some."""
     spec = load_spec(name)
-    assert spec.recuts.published is not None
-    balanced = {Path(row["wav_filename"]).stem for row in read_balanced_list(spec, spec.recuts.published, LISTS)}
+    assert spec.drawn.published is not None
+    balanced = {Path(row["wav_filename"]).stem for row in read_balanced_list(spec, spec.drawn.published, LISTS)}
     emotions, n_others = {}, Counter[str]()
     rows = {row.key: row for row in read_published(spec)}
     for key, row in rows.items():

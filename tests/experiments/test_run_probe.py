@@ -1,6 +1,5 @@
 """The whole path, on a complete corpus of synthetic speech with a small random encoder."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -14,11 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from speech import synthesize, write_wav
 
-import run_probe
+from emobox_hf.cli.main import main
+from emobox_hf.cli.probe import run_and_show
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.plan import plan_run
-from emobox_hf.experiments.request import ProbeRequest
-from emobox_hf.files import sha256_of_keys
+from emobox_hf.experiments.request import SECTIONS, ProbeRequest, build_parser, make_request, parse_request
+from emobox_hf.experiments.run import run_probe
+from emobox_hf.files import cache_dir, sha256_of_keys
+from emobox_hf.options import list_options
 from emobox_hf.results import read_record
 from emobox_hf.scores import compute_scores
 
@@ -37,13 +39,13 @@ def request_for(polish: Path, encoder: Path, features: Path, tmp_path: Path) -> 
             "head": "linear",
             "epochs": 8,
         }
-        return ProbeRequest(**defaults | options)
+        return make_request(**defaults | options)
 
     return make
 
 
 def test_a_run_writes_a_record_and_predictions_that_agree(request_for: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = run_probe.run_probe(request_for())
+    folder = run_and_show(request_for())
     record = read_record(folder)
     table = pq.read_table(folder / "predictions.parquet").to_pylist()
     assert [fold.fold for fold in record.folds] == ["fold1", "fold2", "fold3", "fold4", "fold5"]
@@ -68,27 +70,29 @@ def test_a_run_writes_a_record_and_predictions_that_agree(request_for: Any, caps
 
 
 def test_a_record_states_what_shapes_its_scores(request_for: Any) -> None:
-    record = read_record(run_probe.run_probe(request_for(head="emobox", seeds=(0, 1), folds=("fold2",))))
+    record = read_record(run_probe(request_for(head="emobox", seeds=(0, 1), folds=("fold2",))))
     settings = record.settings
-    assert settings["corpus"]["name"] == "polish"
-    assert settings["encoder"]["identity"].startswith("sha256:")
-    assert settings["probe"]["learning_rates"] == [1e-3, 1e-4]
+    assert settings.tested == settings.partition.name == "polish"
+    assert settings.encoder.identity.startswith("sha256:")
+    assert settings.probe.settings()["learning_rates"] == [1e-3, 1e-4]
+    assert settings.partition.digests == {"fold2": record.folds[0].digests}
+    assert set(record.folds[0].digests) == {"train", "validation", "test"}
     assert [(fold.fold, fold.seed) for fold in record.folds] == [("fold2", 0), ("fold2", 1)]
     assert record.folds[0].source == "test speakers m2"
     assert record.folds[0].audit["verdict"] == "independent"
     assert {candidate["choice"]["learning_rate"] for candidate in record.folds[0].candidates} == {1e-3, 1e-4}
     assert record.versions["emobox-hf"]
     assert record.machine["peak_memory_mb"] > 0
-    assert "regularisation" not in settings["probe"]
+    assert "regularisation" not in settings.probe.settings()
 
 
 def test_a_finished_run_is_not_done_again_unless_asked(request_for: Any) -> None:
-    folder = run_probe.run_probe(request_for())
+    folder = run_probe(request_for())
     first = read_record(folder)
     before = (folder / "record.json").stat().st_mtime_ns
-    assert run_probe.run_probe(request_for()) == folder
+    assert run_probe(request_for()) == folder
     assert (folder / "record.json").stat().st_mtime_ns == before
-    run_probe.run_probe(request_for(overwrite=True))
+    run_probe(request_for(overwrite=True))
     again = read_record(folder)
     assert (folder / "record.json").stat().st_mtime_ns > before
     assert [fold.scores for fold in again.folds] == [fold.scores for fold in first.folds]
@@ -106,6 +110,7 @@ def test_a_finished_run_is_not_done_again_unless_asked(request_for: Any) -> None
         {"storage_dtype": "float32"},
         {"resampler": "torchaudio"},
         {"on_error": "skip"},
+        {"validation_share": 0.3},
         {"on_error": "skip", "data_dir": "incomplete"},
     ],
     ids=str,
@@ -145,12 +150,12 @@ def test_missing_and_broken_clips_stop_or_are_named(request_for: Any, polish: Pa
     (root / "m3.n_tak_2.wav").write_bytes(b"")
     (root / "m2.n_tak_2.wav").write_bytes((polish / "m2.n_tak_2.wav").read_bytes()[:5000])
     with pytest.raises(InputError, match=r"449 of 450.*1 missing: polish-m3\.a_nie_1.*emobox check polish"):
-        run_probe.run_probe(request_for(data_dir=root))
+        run_probe(request_for(data_dir=root))
     shutil.copy(polish / "m3.a_nie_1.wav", root)
     with pytest.raises(InputError, match=r"m2\.n_tak_2.*--on-error skip"):
-        run_probe.run_probe(request_for(data_dir=root))
+        run_probe(request_for(data_dir=root))
     (root / "m3.a_nie_1.wav").unlink()
-    record = read_record(run_probe.run_probe(request_for(data_dir=root, on_error="skip")))
+    record = read_record(run_probe(request_for(data_dir=root, on_error="skip")))
     assert [clip["key"] for clip in record.left_out] == [
         "polish-m2.n_tak_2",
         "polish-m3.a_nie_1",
@@ -166,14 +171,14 @@ def test_long_clips_are_left_out_and_named(
     root = tmp_path / "long"
     shutil.copytree(polish, root)
     write_wav(root / "m3.s_tak_1.wav", synthesize("s", "m3", "long", duration_s=31.0))
-    record = read_record(run_probe.run_probe(request_for(data_dir=root)))
+    record = read_record(run_and_show(request_for(data_dir=root)))
     assert record.left_out == [{"key": "polish-m3.s_tak_1", "reason": "31.0 s long, over 30 s"}]
     assert [fold.n_test for fold in record.folds] == [89, 90, 90, 90, 90]
     assert "polish-m3.s_tak_1 (31.0 s long, over 30 s)" in capsys.readouterr().out
-    kept = read_record(run_probe.run_probe(request_for(data_dir=root, max_duration_s=float("inf"))))
+    kept = read_record(run_probe(request_for(data_dir=root, max_duration_s=float("inf"))))
     assert kept.left_out == []
     with pytest.raises(InputError, match=r"all 450 utterances of polish were left out.*over 0\.1 s"):
-        run_probe.run_probe(request_for(max_duration_s=0.1))
+        run_probe(request_for(max_duration_s=0.1))
 
 
 @pytest.mark.parametrize(
@@ -196,19 +201,19 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     request_for: Any, options: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message):
-        run_probe.run_probe(request_for(**options))
+        run_probe(request_for(**options))
     assert not (tmp_path / "runs").exists()
 
 
 def test_damaged_features_are_refused(request_for: Any, features: Path, tmp_path: Path) -> None:
-    run_probe.run_probe(request_for(head="emobox", epochs=1))
+    run_probe(request_for(head="emobox", epochs=1))
     shutil.copytree(features, tmp_path / "features")
     for shard in (tmp_path / "features").rglob("*.safetensors"):
         content = bytearray(shard.read_bytes())
         content[-100] ^= 1
         shard.write_bytes(content)
     with pytest.raises(InputError, match=r"frames of utterance .* changed since they were written; delete"):
-        run_probe.run_probe(request_for(features=tmp_path / "features", folds=("fold1",), head="emobox", epochs=1))
+        run_probe(request_for(features=tmp_path / "features", folds=("fold1",), head="emobox", epochs=1))
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(request_for: Any, tmp_path: Path) -> None:
@@ -218,7 +223,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(request_for
 
 
 def test_one_fold_has_no_spread(request_for: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    record = read_record(run_probe.run_probe(request_for(folds=("si_fold1",))))
+    record = read_record(run_and_show(request_for(folds=("si_fold1",))))
     assert record.summary["ua"]["std"] is None
     printed = capsys.readouterr().out
     assert "\nspread" not in printed
@@ -242,7 +247,7 @@ def test_several_processes_score_the_same(
     request_for: Any, polish: Path, encoder: Path, checkout: Path, tmp_path: Path, n_processes: int
 ) -> None:
     """Extraction and probes shared by torchrun's processes, against one process: scores to 1e-6."""
-    alone = read_record(run_probe.run_probe(request_for(head="emobox", features=tmp_path / "alone")))
+    alone = read_record(run_probe(request_for(head="emobox", features=tmp_path / "alone")))
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(n_processes), "--master_port"]
     command += [str(29600 + n_processes), str(checkout / "run_probe.py"), "--corpus", "polish", "--epochs", "8"]
     command += ["--encoder", str(encoder), "--data-dir", str(polish), "--features", str(tmp_path / "shared")]
@@ -302,20 +307,45 @@ def test_accelerate_launches_the_page(
     outcome = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert outcome.returncode == 0, outcome.stderr
     (path,) = (tmp_path / "runs").rglob("record.json")
-    assert read_record(path.parent).settings["encoder"]["mixed_precision"] == "bf16"
+    assert read_record(path.parent).settings.encoder.mixed_precision == "bf16"
     assert "bf16" in outcome.stdout
 
 
-def test_a_request_has_an_option_for_each_of_its_fields() -> None:
-    from emobox_hf.experiments.request import build_parser, parse_request
+def test_python_and_the_command_line_ask_for_the_same() -> None:
+    assert parse_request(["--corpus", "polish", "--encoder", "x"], prog="p") == make_request(
+        corpus="polish", encoder="x"
+    )
+    words = ["--corpus", "polish", "--encoder", "x", "--head", "linear", "--layers", "all", "--max-duration-s", "inf"]
+    options = {"head": "linear", "layer": "all", "max_duration_s": float("inf")}
+    assert parse_request(words, prog="p") == make_request(corpus="polish", encoder="x", **options)
 
-    parsed = parse_request(["--corpus", "polish", "--encoder", "x"], prog="p")
-    defaults = ProbeRequest(corpus="polish", encoder="x")
-    differing = {
-        field.name
-        for field in dataclasses.fields(ProbeRequest)
-        if getattr(parsed, field.name) != getattr(defaults, field.name)
-    }
-    assert differing == {"features"}
-    options = {action.dest for action in build_parser("p")._actions} - {"help"}
-    assert options == {field.name for field in dataclasses.fields(ProbeRequest)}
+
+def test_features_go_to_the_cache_unless_a_folder_is_named() -> None:
+    assert make_request(corpus="polish", encoder="x").places.features_dir == cache_dir() / "features"
+
+
+def test_every_option_has_one_name_and_a_help() -> None:
+    names = [name for section in SECTIONS.values() for name in list_options(section)]
+    assert len(set(names)) == len(names)
+    assert {action.dest for action in build_parser("p")._actions} - {"help"} == set(names)
+    assert all(action.help for action in build_parser("p")._actions)
+
+
+def test_an_unknown_option_gets_a_suggestion() -> None:
+    with pytest.raises(InputError, match=r"no option 'resample'; did you mean 'resampler'"):
+        make_request(corpus="polish", encoder="x", resample="soxr")
+    with pytest.raises(InputError, match="name an encoder"):
+        make_request(corpus="polish")
+    with pytest.raises(InputError, match="--train and --test go together"):
+        make_request(train=("polish",), encoder="x")
+
+
+def test_a_run_can_be_printed_as_json(
+    polish: Path, encoder: Path, features: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["probe", "--corpus", "polish", "--encoder", str(encoder), "--data-dir", str(polish), "--head", "linear"]
+    words += ["--features", str(features), "--output", str(tmp_path / "runs"), "--folds", "fold1", "--json"]
+    assert main(words) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert read_record(Path(printed["folder"])).summary == printed["summary"]
+    assert printed["settings"]["partition"]["folds"] == ["fold1"]

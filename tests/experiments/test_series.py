@@ -28,14 +28,14 @@ def test_every_combination_of_the_grid_is_a_run(tmp_path: Path) -> None:
     path.write_text(SERIES, encoding="utf-8")
     series = load_series(str(path), ["--epochs", "5"])
     assert (series.title, series.report) == ("Two by two", "layers")
-    assert [(one.encoder, one.folds) for one in series.requests] == [
+    assert [(one.encoder.name, one.data.folds) for one in series.requests] == [
         ("x", ()),
         ("x", ("si",)),
         ("y", ()),
         ("y", ("si",)),
     ]
-    assert {(one.head, one.layer, one.corpus, one.epochs) for one in series.requests} == {
-        ("linear", "all", "polish", 5)
+    assert {(one.head.name, one.encoder.layer, one.data.corpus) for one in series.requests} == {
+        ("linear", "all", "polish")
     }
 
 
@@ -50,7 +50,7 @@ def test_the_experiments_of_the_package_are_whole(name: str) -> None:
 
 def test_the_cross_corpus_table_has_twelve_pairs_an_encoder() -> None:
     requests = load_series("cross_corpus").requests
-    pairs = {(one.train, one.test) for one in requests if one.encoder == "wavlm-large"}
+    pairs = {(one.data.train, one.data.test) for one in requests if one.encoder.name == "wavlm-large"}
     assert len(pairs) == 12
     assert (("iemocap",), "savee") in pairs
 
@@ -64,9 +64,9 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     path.write_text(SERIES, encoding="utf-8")
 
     def run(request: ProbeRequest) -> Path:
-        if request.encoder == "x":
+        if request.encoder.name == "x":
             raise InputError("no encoder x")
-        return tmp_path / request.encoder
+        return tmp_path / request.encoder.name
 
     outcomes = run_series(load_series(str(path)), run)
     assert [outcome.error for outcome in outcomes] == ["no encoder x", "no encoder x", None, None]

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from toy_corpora import make_corpus
 
-import run_probe
-from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.experiments.request import make_request
+from emobox_hf.experiments.run import run_probe
 from emobox_hf.report.collect import Run, find_runs
 from emobox_hf.report.noise import list_doubts, noise_curve
 
@@ -24,7 +24,7 @@ def probe(encoder: Path, tmp_path: Path) -> Any:
             "features": tmp_path / "features",
             "output": tmp_path / "runs",
         }
-        (found,) = find_runs(run_probe.run_probe(ProbeRequest(**defaults | options)))
+        (found,) = find_runs(run_probe(make_request(**defaults | options)))
         return found
 
     return run

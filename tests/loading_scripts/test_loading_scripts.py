@@ -8,7 +8,7 @@ import pytest
 from layout import lay_out, read_published
 from speech import make_polish, wav_bytes
 
-from emobox_hf.corpora.folds import list_configs
+from emobox_hf.corpora.configurations import list_configs
 from emobox_hf.corpora.spec import list_corpora, load_spec
 
 pytestmark = pytest.mark.scripts

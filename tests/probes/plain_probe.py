@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from emobox_hf.probes import Job, ProbeSettings, scale_learning_rate
+from emobox_hf.probes import EmoboxHead, Job, scale_learning_rate
 from emobox_hf.scores import compute_scores
 
 
@@ -46,7 +46,7 @@ def train_plain(
     labels: np.ndarray,
     n_classes: int,
     job: Job,
-    settings: ProbeSettings,
+    settings: EmoboxHead,
     learning_rate: float,
     *,
     first_weights: list[torch.Tensor],

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from plain_probe import PlainHead, train_plain
 from toy_frames import make_frames, make_splits
 
-from emobox_hf.probes import Job, ProbeSettings, Split, list_jobs
+from emobox_hf.probes import EmoboxHead, Job, Split, list_jobs
 from emobox_hf.probes.batches import Batch, BatchSource, list_batches
 from emobox_hf.probes.data import check_data
 from emobox_hf.probes.emobox import (
@@ -23,7 +23,7 @@ from emobox_hf.probes.emobox import (
     train_stack,
 )
 
-SETTINGS = ProbeSettings(epochs=12, warmup_epochs=2, hidden_dim=16, batch_size=8, learning_rates=(3e-2, 1e-3))
+SETTINGS = EmoboxHead(epochs=12, warmup_epochs=2, hidden_dim=16, batch_size=8, learning_rates=(3e-2, 1e-3))
 CPU = torch.device("cpu")
 
 
@@ -102,7 +102,7 @@ def uneven_jobs():
     for fold, n_train in (("a", 36), ("b", 20), ("c", 9)):
         order = rng.permutation(60)
         splits[fold] = Split(order[:n_train], order[n_train : n_train + 12], order[n_train + 12 :][: n_train - 2])
-    return list_jobs(splits, SETTINGS)
+    return list_jobs(splits, SETTINGS.seeds)
 
 
 def test_a_stack_equals_plain_loops_that_train_one_probe_each():
@@ -154,7 +154,7 @@ def test_best_ua_then_lower_loss_then_the_earlier(history, best):
 
 def test_test_items_are_predicted_with_the_chosen_weights_only():
     """The chosen learning rate alone, in a run of its own, gives the same probabilities."""
-    source, job = make_source(distance=0.6), list_jobs(make_splits(), SETTINGS)[0]
+    source, job = make_source(distance=0.6), list_jobs(make_splits(), SETTINGS.seeds)[0]
     candidates, chosen, probabilities = train_alone(source, job, SETTINGS)
     assert len(candidates) == 2
     alone = train_alone(source, job, replace(SETTINGS, learning_rates=(chosen.choice["learning_rate"],)))

@@ -10,11 +10,11 @@ from sklearn.preprocessing import StandardScaler
 from toy_frames import make_frames, make_splits, pool
 
 from emobox_hf.errors import InputError
-from emobox_hf.probes import Job, ProbeSettings, Split, linear, list_jobs
+from emobox_hf.probes import Job, LinearHead, Split, linear, list_jobs
 from emobox_hf.probes.lbfgs import minimize_stack
 from emobox_hf.probes.linear import train_linear_probes
 
-SETTINGS = ProbeSettings(head="linear")
+SETTINGS = LinearHead()
 
 
 def make_vectors(n, dim, *, n_classes=4, n_layers=1, distance=1.0, seed=0):
@@ -52,7 +52,7 @@ def predict_scikit_learn(model, vectors, items, n_classes):
 
 def run(settings, *, splits=None, distance=0.7, labels=None):
     frames, offsets, drawn = make_frames(distance=distance)
-    jobs = list_jobs(splits or make_splits(folds=1), settings)
+    jobs = list_jobs(splits or make_splits(folds=1), settings.seeds)
     labels = drawn if labels is None else labels
     (found,) = train_linear_probes(pool(frames, offsets)[:, None], labels, 3, [12], jobs, settings)
     return found.by_layer[0]
@@ -69,8 +69,8 @@ def test_probabilities_are_those_of_scikit_learn_at_convergence(n, dim, present,
     vectors, labels = make_vectors(n, dim, distance=0.6)
     split = thirds(n)
     keep = [part[np.isin(labels[part], present)] for part in (split.train, split.validation)]
-    settings = ProbeSettings(head="linear", regularisation=(c,), refit=refit)
-    jobs = list_jobs({"fold1": Split(*keep, split.test)}, settings)
+    settings = LinearHead(regularisation=(c,), refit=refit)
+    jobs = list_jobs({"fold1": Split(*keep, split.test)}, settings.seeds)
     ((result,),) = (one.by_layer for one in train_linear_probes(vectors, labels, 4, [7], jobs, settings))
     items = np.concatenate(keep) if refit else keep[0]
     plain = vectors[:, 0].numpy()
@@ -89,8 +89,8 @@ def test_probabilities_are_those_of_scikit_learn_at_convergence(n, dim, present,
 def test_each_layer_and_fold_chooses_its_own_c_by_validation(standardize, monkeypatch):
     monkeypatch.setattr(linear, "LAYERS_AT_ONCE", 2)
     vectors, labels = make_vectors(100, 40, n_layers=3, distance=0.5)
-    settings = ProbeSettings(head="linear", regularisation=(1e-1, 1e-4, 1e-2), standardize=standardize, refit=False)
-    jobs = list_jobs(make_splits(100), settings)
+    settings = LinearHead(regularisation=(1e-1, 1e-4, 1e-2), standardize=standardize, refit=False)
+    jobs = list_jobs(make_splits(100), settings.seeds)
     outcomes = train_linear_probes(vectors, labels, 4, [3, 6, 9], jobs, settings)
     for job, outcome in zip(jobs, outcomes, strict=True):
         for layer, result in enumerate(outcome.by_layer):
@@ -116,8 +116,8 @@ def test_the_best_layer_has_the_best_ua_then_the_lower_loss_then_comes_first():
     vectors, labels = make_vectors(120, 20, distance=6.0)  # a layer that tells all classes apart
     noise = torch.from_numpy(np.random.default_rng(0).standard_normal((120, 1, 20)).astype(np.float32))
     blurred = vectors + 0.5 * noise
-    settings = ProbeSettings(head="linear", regularisation=(1e-2,))
-    jobs = list_jobs(make_splits(120, folds=1), settings)
+    settings = LinearHead(regularisation=(1e-2,))
+    jobs = list_jobs(make_splits(120, folds=1), settings.seeds)
 
     def probe(*layers):
         (found,) = train_linear_probes(torch.cat(layers, dim=1), labels, 4, range(len(layers)), jobs, settings)
@@ -136,7 +136,7 @@ def test_the_weighted_sum_leans_on_the_layer_that_tells_and_beats_an_even_mean()
     vectors, labels = make_vectors(200, 20, distance=2.0)
     noise = np.random.default_rng(3).standard_normal((200, 4, 20)).astype(np.float32)
     layers = torch.cat([torch.from_numpy(noise[:, :2]), vectors, torch.from_numpy(noise[:, 2:])], dim=1)
-    jobs = list_jobs(make_splits(200, folds=2), SETTINGS)
+    jobs = list_jobs(make_splits(200, folds=2), SETTINGS.seeds)
     outcomes = train_linear_probes(layers, labels, 4, range(5), jobs, SETTINGS)
     scaled = (layers - layers.mean(0)) / layers.std(0)
     even = train_linear_probes(scaled.mean(dim=1, keepdim=True), labels, 4, [0], jobs, SETTINGS)
@@ -195,7 +195,7 @@ def test_a_tie_goes_to_the_smaller_c():
     best = [one.choice["c"] for one in result.candidates if one.validation_ua == 1.0]
     assert len(best) > 1
     assert result.chosen == {"c": min(best), "layer": 12}
-    reverse = ProbeSettings(head="linear", regularisation=SETTINGS.regularisation[::-1])
+    reverse = LinearHead(regularisation=SETTINGS.regularisation[::-1])
     assert run(reverse, distance=20.0).chosen == result.chosen
 
 
@@ -207,7 +207,7 @@ def test_classes_missing_from_training_get_probability_zero_and_are_named():
     assert result.untrained_classes == (1,)
     assert all(math.isfinite(one.validation_loss) for one in result.candidates)
     only = split.validation[labels.numpy()[split.validation] == 1]
-    without_refit = ProbeSettings(head="linear", refit=False)
+    without_refit = LinearHead(refit=False)
     result = run(without_refit, splits={"fold1": Split(keep, only, split.test)})
     assert [one.validation_loss for one in result.candidates] == [None] * 6
     assert np.all(result.test_probabilities[:, 1] == 0)
@@ -220,7 +220,7 @@ def test_dimensions_that_do_not_vary_and_utterances_that_repeat_do_no_harm():
     vectors[1::2], labels[1::2] = vectors[::2].clone(), labels[::2]
     split = thirds(60)
     jobs = [Job("fold1", *split, seed=0)]
-    settings = ProbeSettings(head="linear", regularisation=(1.0,), refit=False)
+    settings = LinearHead(regularisation=(1.0,), refit=False)
     (found,) = train_linear_probes(vectors, labels, 4, [0], jobs, settings)
     plain = vectors[:, 0].numpy()
     expected = predict_scikit_learn(fit_scikit_learn(plain, labels, split.train, 1.0), plain, split.test, 4)
@@ -228,7 +228,7 @@ def test_dimensions_that_do_not_vary_and_utterances_that_repeat_do_no_harm():
 
 
 def test_an_unfinished_solver_is_recorded_and_prints_nothing(recwarn):
-    result = run(ProbeSettings(head="linear", max_iterations=1))
+    result = run(LinearHead(max_iterations=1))
     assert [one.is_converged for one in result.candidates][2:] == [False] * 4
     assert not recwarn.list
     assert all(one.is_converged for one in run(SETTINGS).candidates)
@@ -247,4 +247,4 @@ def test_vectors_that_do_not_fit_are_refused(change, message):
     frames, offsets, labels = make_frames()
     vectors = change(pool(frames, offsets)[:, None])
     with pytest.raises(InputError, match=message):
-        train_linear_probes(vectors, labels, 3, [0], list_jobs(make_splits(), SETTINGS), SETTINGS)
+        train_linear_probes(vectors, labels, 3, [0], list_jobs(make_splits(), SETTINGS.seeds), SETTINGS)

@@ -8,15 +8,15 @@ import time
 
 CODE = """
 import numpy as np, torch
-from emobox_hf.probes import ProbeSettings, Split, list_jobs
+from emobox_hf.probes import EmoboxHead, Split, list_jobs
 from emobox_hf.probes.train import train_probes
 random = np.random.default_rng(0)
 frames, offsets = torch.randn(200 * 50, 256), torch.arange(201) * 50
 labels = np.arange(200) % 3
 splits = {f"fold{i}": Split(np.arange(100), np.arange(100, 150), np.arange(150, 200)) for i in range(4)}
-settings = ProbeSettings(epochs=1_000_000, warmup_epochs=1)
+settings = EmoboxHead(epochs=1_000_000, warmup_epochs=1)
 print("training", flush=True)
-train_probes(frames, offsets, labels, 3, list_jobs(splits, settings), settings)
+train_probes(frames, offsets, labels, 3, list_jobs(splits, settings.seeds), settings)
 """
 
 

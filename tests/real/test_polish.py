@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from conftest import REAL_CACHE, fetch_or_skip
 
-import run_probe
-from emobox_hf.corpora.folds import list_folds, partition
+from emobox_hf.corpora.configurations import list_folds
+from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest
 from emobox_hf.corpora.spec import load_spec
-from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.experiments.request import make_request
+from emobox_hf.experiments.run import run_probe
 from emobox_hf.results import RunRecord, read_record
 from emobox_hf.sources.corpora import fetch_corpus
 from emobox_hf.sources.encoders import fetch_encoder
@@ -31,10 +32,10 @@ def manifest(polish: Path) -> Manifest:
 
 def probe(polish: Path, encoder: str, head: str, output: Path) -> RunRecord:
     fetch_or_skip(lambda: fetch_encoder(encoder))
-    request = ProbeRequest(
+    request = make_request(
         corpus="polish", encoder=encoder, data_dir=polish, head=head, features=REAL_CACHE / "features", output=output
     )
-    return read_record(run_probe.run_probe(request))
+    return read_record(run_probe(request))
 
 
 def test_the_real_corpus_is_complete(manifest: Manifest) -> None:

@@ -8,8 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emobox_hf.probes.heads import make_head
 from emobox_hf.report.collect import Run
-from emobox_hf.results import FoldPredictions, FoldRecord, LayerRecord, RunRecord, read_record, run_folder, write_run
+from emobox_hf.results import (
+    CorpusSettings,
+    EncoderSettings,
+    FoldPredictions,
+    FoldRecord,
+    LayerRecord,
+    PartitionSettings,
+    RunRecord,
+    RunSettings,
+    read_record,
+    write_run,
+)
 
 LABELS = ["Angry", "Happy", "Neutral"]
 SCORES = ("ua", "wa", "macro_f1", "weighted_f1")
@@ -26,6 +38,7 @@ def write(
     folds: Sequence[str] = ("fold1", "fold2"),
     all_folds: bool = True,
     head: str = "linear",
+    head_options: dict[str, Any] | None = None,
     layer: str = "last",
     by_layer: Sequence[dict[int | str, float]] = (),
     chosen: Sequence[int | str] = (),
@@ -39,28 +52,25 @@ def write(
     """A run of these scores, one table of UA by layer a fold, one row of key, speaker, reference, prediction a test."""
     scores: dict[str, Any] = dict.fromkeys(SCORES, ua) | {"wa": wa, "recall": {}, "absent": []}
     scores["confusion_matrix"] = np.diag([2] * len(labels)).tolist()
-    if pair:
-        corpora = {"name": f"{'+'.join(pair[0])}-to-{pair[1]}", "test_set": test_set, "labels": "shared"}
-        corpora |= {"test_set_chosen_by": chosen_by} if chosen_by else {}
-        kind = {"experiment": "cross-corpus", "corpus": corpora, "sources": [{"name": n} for n in (*pair[0], pair[1])]}
-    else:
-        kind = {
-            "experiment": "intra-corpus",
-            "corpus": {"name": corpus, "folds": list(folds), "all_folds": all_folds},
-        }
-    settings = {
-        **kind,
-        "encoder": {
-            "name": encoder,
-            "identity": identity,
-            "layer": layer,
-            "context": "full",
-            "mixed_precision": "no",
-        },
-        "audio": {"resampler": "soxr", "max_duration_s": 30.0, "on_error": "stop"},
-        "features": {"storage_dtype": "float16", "output_norm": False},
-        "probe": {"head": head},
-    }
+    names = [*pair[0], pair[1]] if pair else [corpus]
+    partition = PartitionSettings(
+        name=f"{'+'.join(pair[0])}-to-{pair[1]}" if pair else corpus,
+        folds=tuple(folds),
+        all_folds=all_folds,
+        trained_labels=tuple(labels),
+        scored_labels=tuple(labels),
+        labels="shared" if pair else "",
+        test_set=test_set if pair else "",
+        test_set_chosen_by=chosen_by,
+    )
+    settings = RunSettings(
+        experiment="cross-corpus" if pair else "intra-corpus",
+        package="0.1.0",
+        corpora=tuple(CorpusSettings(name=name) for name in names),
+        partition=partition,
+        encoder=EncoderSettings(name=encoder, identity=identity, layer=layer),
+        probe=make_head(head, **head_options or {}),
+    )
     record = RunRecord(
         settings=settings,
         labels=list(labels),
@@ -107,7 +117,7 @@ def write(
     probabilities = (0.1 + 0.7 * np.eye(len(labels))[columns]).astype(np.float32)
     numbers = np.array([list(labels).index(name) for name in references])
     rows = FoldPredictions(folds[0], 0, keys, speakers, [f"{key}.wav" for key in keys], numbers, probabilities)
-    folder = run_folder(root, settings)
+    folder = root / settings.folder
     write_run(folder, record, [rows])
     return Run(folder, read_record(folder))
 

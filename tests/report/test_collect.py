@@ -45,7 +45,7 @@ def test_a_single_run_of_some_folds_says_so(make_run: Any) -> None:
         (["si_fold1", "si_fold10"], "speaker-independent"),
         (["random_fold1"], "random"),
         (["fold1", "si_fold1"], "mixed"),
-        (["cross_corpus"], "mixed"),
+        (["cross_corpus"], "balanced"),
     ],
 )
 def test_the_kind_of_folds_is_told_by_their_names(make_run: Any, folds: list[str], kind: str) -> None:
@@ -54,10 +54,17 @@ def test_the_kind_of_folds_is_told_by_their_names(make_run: Any, folds: list[str
 
 def test_a_cross_corpus_run_knows_its_sides(make_run: Any) -> None:
     run = make_run(pair=(["talk-to-me", "b"], "c"))
-    assert (run.experiment, run.corpus) == ("cross-corpus", "talk-to-me+b-to-c")
-    assert (run.trained, run.tested, run.test_set) == ("talk-to-me+b", "c", "balanced")
+    assert (run.settings.experiment, run.corpus) == ("cross-corpus", "talk-to-me+b-to-c")
+    assert (run.trained, run.settings.tested) == ("talk-to-me+b", "c")
     intra = make_run()
-    assert (intra.experiment, intra.tested, intra.test_set) == ("intra-corpus", "polish", "")
+    assert (intra.settings.experiment, intra.settings.tested) == ("intra-corpus", "polish")
+
+
+def test_what_only_one_head_has_names_no_column(make_run: Any) -> None:
+    runs = [make_run(head="linear"), make_run(head="emobox")]
+    assert name_runs(runs) == ["wavlm-base, head linear", "wavlm-base, head emobox"]
+    runs.append(make_run(head="emobox", head_options={"seeds": (0, 1)}))
+    assert name_runs(runs)[1:] == ["wavlm-base, head emobox, seeds 0", "wavlm-base, head emobox, seeds 0 1"]
 
 
 def test_runs_are_found_oldest_first(make_run: Any, tmp_path: Path) -> None:

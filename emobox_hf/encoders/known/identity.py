@@ -37,6 +37,13 @@ class EncoderIdentity:
         """What two equal encoders share, wherever a folder lies: `owner/name@commit` or `sha256:digest`."""
         return f"sha256:{self.weights_digest}" if self.weights_digest else f"{self.name}@{self.revision}"
 
+    @property
+    def display_name(self) -> str:
+        """What tables call the encoder: its Hub id, the id that a converted folder says, or the name of its folder."""
+        if self.revision:
+            return self.name
+        return self.known_id or Path(self.name).expanduser().resolve().name
+
 
 def identify(name: str, *, revision: str | None = None) -> EncoderIdentity:
     """The identity of an encoder named by a short id of the table, a Hub id or a local folder.

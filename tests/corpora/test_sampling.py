@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layout import LISTS, has_lists, lay_out, read_published
 
-from emobox_hf.corpora.folds import list_configs, list_si_folds, partition
+from emobox_hf.corpora.configurations import SPEAKER_INDEPENDENT, list_configs, list_folds
+from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.manifest import Manifest, build_manifest, search_corpus
-from emobox_hf.corpora.recuts import draw_balanced, group_speakers, is_even, split_by_emobox_rule
+from emobox_hf.corpora.sampling import draw_balanced, group_speakers, is_even, split_by_emobox_rule
 from emobox_hf.corpora.spec import Example, load_spec
 from emobox_hf.corpora.utterance import Utterance
 
@@ -98,11 +99,11 @@ def manifest(request, tmp_path_factory) -> Manifest:
 
 def test_si_folds_are_disjoint_in_speakers_and_test_everyone_once(manifest):
     tested = Counter()
-    for config in list_si_folds(manifest.spec):
+    for config in list_folds(manifest.spec, SPEAKER_INDEPENDENT):
         splits = partition(manifest, config).splits
         people = {name: {u.speaker for u in split} for name, split in splits.items()}
         assert not people["test"] & (people["train"] | people["validation"])
-        if len(list_si_folds(manifest.spec)) > 2:
+        if len(list_folds(manifest.spec, SPEAKER_INDEPENDENT)) > 2:
             assert not people["train"] & people["validation"]
         assert sum(map(len, splits.values())) == len(manifest.utterances)
         tested.update(u.key for u in splits["test"])

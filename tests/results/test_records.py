@@ -3,32 +3,39 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from emobox_hf.errors import InputError
+from emobox_hf.probes.heads import make_head
 from emobox_hf.report.run_table import run_table
 from emobox_hf.results import (
+    AudioSettings,
+    CorpusSettings,
+    EncoderSettings,
     FoldPredictions,
     FoldRecord,
     LayerRecord,
+    PartitionSettings,
     RunRecord,
-    digest_settings,
+    RunSettings,
     is_finished,
     read_record,
-    run_folder,
     write_run,
 )
 
-SETTINGS = {
-    "corpus": {"name": "savee"},
-    "encoder": {"name": "owner/name", "layer": "last", "context": "full", "mixed_precision": "no"},
-    "probe": {"head": "emobox", "seeds": [0]},
-    "features": {"output_norm": False},
-    "audio": {"resampler": "soxr"},
-}
+SETTINGS = RunSettings(
+    experiment="intra-corpus",
+    package="0.1.0",
+    corpora=(CorpusSettings(name="savee", version="1.0.0", missing=("savee-JE-a02",), n_absent=1),),
+    partition=PartitionSettings(name="savee", folds=("fold1",), digests={"fold1": {"test": "ab"}}),
+    encoder=EncoderSettings(name="owner/name", identity="owner/name@0123"),
+    audio=AudioSettings(max_duration_s=float("inf")),
+    probe=make_head("emobox", seeds=(0, 1)),
+)
 
 
 def scores_of(value: float) -> dict[str, float]:
@@ -117,10 +124,78 @@ def test_a_record_of_another_schema_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_folder_follows_the_settings() -> None:
-    changed = SETTINGS | {"probe": {"head": "emobox", "seeds": [1]}}
-    assert run_folder(Path("runs"), SETTINGS) == Path(f"runs/savee/owner-name-emobox-{digest_settings(SETTINGS)}")
-    assert run_folder(Path("runs"), SETTINGS) != run_folder(Path("runs"), changed)
-    assert digest_settings(SETTINGS) == digest_settings(json.loads(json.dumps(SETTINGS)))
+    changed = dataclasses.replace(SETTINGS, probe=make_head("emobox", seeds=(1,)))
+    assert SETTINGS.folder == f"savee/owner-name-emobox-{SETTINGS.digest}"
+    assert changed.digest != SETTINGS.digest
+
+
+def test_other_splits_are_another_run() -> None:
+    """A changed validation rule changes the keys of train and validation, and so the digest that names the run."""
+    partition = dataclasses.replace(SETTINGS.partition, digests={"fold1": {"test": "ab", "validation": "cd"}})
+    assert dataclasses.replace(SETTINGS, partition=partition).digest != SETTINGS.digest
+
+
+OLD_SETTINGS = {
+    "experiment": "intra-corpus",
+    "package": "0.1.0",
+    "corpus": {
+        "name": "savee",
+        "version": "1.0.0",
+        "spec_sha256": "aa",
+        "audio_sha256": "bb",
+        "missing": 3,
+        "folds": ["fold1"],
+        "all_folds": False,
+    },
+    "encoder": {
+        "name": "owner/name",
+        "identity": "owner/name@0123",
+        "layer": "last",
+        "context": "full",
+        "mixed_precision": "bf16",
+    },
+    "audio": {"resampler": "soxr", "max_duration_s": None, "on_error": "skip"},
+    "features": {"storage_dtype": "float16", "output_norm": True},
+    "probe": {"head": "emobox", "seeds": [0], "hidden_dim": 256, "epochs": 8, "warmup_epochs": 7, "batch_size": 32}
+    | {"learning_rates": [1e-3, 1e-4], "precision": "float32"},
+}
+
+
+def write_old(folder: Path, settings: dict[str, Any]) -> None:
+    write_run(folder, make_record(), make_predictions())
+    table = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    table |= {"schema": 3, "settings": settings}
+    (folder / "record.json").write_text(json.dumps(table), encoding="utf-8")
+
+
+def test_a_record_of_schema_3_is_read(tmp_path: Path) -> None:
+    write_old(tmp_path, OLD_SETTINGS)
+    settings = read_record(tmp_path).settings
+    assert settings.corpora == (
+        CorpusSettings(name="savee", version="1.0.0", spec_sha256="aa", audio_sha256="bb", n_absent=3),
+    )
+    assert (settings.partition.folds, settings.partition.all_folds) == (("fold1",), False)
+    assert settings.partition.digests == {"fold1": {"test": "ab"}}
+    assert settings.encoder.mixed_precision == "bf16"
+    assert settings.audio.max_duration_s == float("inf")
+    assert settings.features.output_norm
+    assert settings.probe == make_head("emobox", epochs=8)
+    assert "fold1" in run_table(read_record(tmp_path))
+
+
+def test_a_cross_corpus_record_of_schema_3_is_read(tmp_path: Path) -> None:
+    corpora = [{**OLD_SETTINGS["corpus"], "name": name, "missing": []} for name in ("iemocap", "savee")]
+    crossed = {
+        "experiment": "cross-corpus",
+        "corpus": {"name": "iemocap-to-savee", "test_set": "sha256:12", "labels": "all", "test_set_chosen_by": "toy"},
+        "sources": [{k: v for k, v in one.items() if k not in ("folds", "all_folds")} for one in corpora],
+        "classes": {"trained": ["Angry", "Happy", "Sad"], "scored": ["Angry", "Happy"]},
+    }
+    write_old(tmp_path, OLD_SETTINGS | crossed)
+    settings = read_record(tmp_path).settings
+    assert (settings.tested, settings.partition.name) == ("savee", "iemocap-to-savee")
+    assert settings.partition.trained_labels == ("Angry", "Happy", "Sad")
+    assert (settings.partition.test_set, settings.partition.test_set_chosen_by) == ("sha256:12", "toy")
 
 
 def test_a_table_says_what_was_left_out_and_what_the_paper_has() -> None:

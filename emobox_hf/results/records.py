@@ -1,14 +1,12 @@
 """RunRecord: what a run was and what it scored, one JSON file a run, with one row per test utterance in Parquet.
 
-A run's folder is named after a digest of everything that could change its scores, so a run with any other setting is
-another run. `record.json` is written last: a folder that has it is finished.
+A run's folder is named after the digest of its settings, so a run with any other setting is another run. `record.json`
+is written last: a folder that has it is finished.
 """
 
 import dataclasses
-import hashlib
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,10 @@ from numpy.typing import NDArray
 
 from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file, write_text
+from emobox_hf.results.earlier import bring_up_to_date
+from emobox_hf.results.settings import RunSettings, from_json, to_json
 
-SCHEMA = 3
+SCHEMA = 4
 RECORD, PREDICTIONS = "record.json", "predictions.parquet"
 
 
@@ -88,7 +88,7 @@ class RunRecord:
     """A finished run.
 
     Attributes:
-        settings: Everything that shapes the scores; its digest names the run.
+        settings: Everything that shapes the scores.
         labels: The classes, in the order of every array.
         left_out: Key and reason of each utterance of the corpus without features: too long, missing, undecodable.
         folds: One entry a fold and seed.
@@ -101,7 +101,7 @@ class RunRecord:
         created: When, in ISO 8601, UTC.
     """
 
-    settings: dict[str, Any]
+    settings: RunSettings
     labels: list[str]
     left_out: list[dict[str, str]]
     folds: list[FoldRecord]
@@ -137,19 +137,6 @@ class FoldPredictions:
     probabilities: NDArray[np.float32]
 
 
-def digest_settings(settings: Mapping[str, Any]) -> str:
-    """Ten hexadecimal digits that change with any setting."""
-    canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:10]
-
-
-def run_folder(root: Path, settings: Mapping[str, Any]) -> Path:
-    """Where a run lies: `<root>/<corpus>/<encoder>-<head>-<digest>`."""
-    corpus: str = settings["corpus"]["name"]
-    encoder = re.sub(r"[^A-Za-z0-9._-]+", "-", settings["encoder"]["name"]).strip("-.")
-    return root / corpus / f"{encoder}-{settings['probe']['head']}-{digest_settings(settings)}"
-
-
 def is_finished(folder: Path) -> bool:
     """Whether the run of this folder is done."""
     return (folder / RECORD).is_file()
@@ -162,11 +149,18 @@ def write_run(folder: Path, record: RunRecord, predictions: Sequence[FoldPredict
     (folder / RECORD).unlink(missing_ok=True)
     with whole_file(folder / PREDICTIONS) as part:
         pq.write_table(_prediction_table(predictions, record.labels), part)
-    write_text(folder / RECORD, json.dumps(dataclasses.asdict(record), indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / RECORD, json.dumps(record_to_json(record), indent=1, ensure_ascii=False) + "\n")
+
+
+def record_to_json(record: RunRecord) -> dict[str, Any]:
+    """A record as its file has it."""
+    table = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
+    parts = {name: [dataclasses.asdict(one) for one in table[name]] for name in ("folds", "layers")}
+    return {**table, **parts, "settings": to_json(record.settings)}
 
 
 def read_record(folder: Path) -> RunRecord:
-    """The record of a finished run.
+    """The record of a finished run; one that an earlier version of this package wrote is brought up to date.
 
     Raises:
         InputError: There is none, it is damaged, or it is of another schema.
@@ -175,12 +169,14 @@ def read_record(folder: Path) -> RunRecord:
     if not path.is_file():
         raise InputError(f"{path}: no such record; the run was not finished")
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = bring_up_to_date(json.loads(path.read_text(encoding="utf-8")))
         if table["schema"] != SCHEMA:
             raise InputError(
-                f"{path}: schema {table['schema']}, this version reads {SCHEMA}; run again with --overwrite"
+                f"{path}: schema {table['schema']}, this version reads up to {SCHEMA}; install a newer version of this "
+                "package, or run again with --overwrite"
             )
         nested = {
+            "settings": from_json(table["settings"], str(path)),
             "folds": [FoldRecord(**fold) for fold in table["folds"]],
             "layers": [LayerRecord(**layer) for layer in table["layers"]],
         }

@@ -1,4 +1,4 @@
-"""Partitions drawn by rule: speaker-independent folds, balanced test sets, EmoBox's rule for a corpus of one's own.
+"""Draws that everyone can repeat: shares, groups of speakers, balanced sets, EmoBox's rule for a corpus of one's own.
 
 Every choice follows from keys, speakers and emotions alone, through a seeded hash, so it does not depend on the order
 of files and can be repeated by anyone who has the corpus.
@@ -27,6 +27,18 @@ def take_share(utterances: Sequence[Utterance], fraction: float, *, seed: int) -
     for utterance in utterances:
         by_emotion[utterance.emotion].append(utterance.key)
     return {key for keys in by_emotion.values() for key in order_by_hash(keys, seed)[: round(fraction * len(keys))]}
+
+
+def deal_out(utterances: Sequence[Utterance], n_parts: int, *, seed: int) -> list[set[str]]:
+    """The keys in `n_parts` parts, the utterances of each emotion dealt out in the order of `order_by_hash`.
+
+    The emotions are laid end to end before dealing, so that their remainders do not all go to the first part.
+    """
+    by_emotion: dict[str, list[str]] = defaultdict(list)
+    for utterance in utterances:
+        by_emotion[utterance.emotion].append(utterance.key)
+    keys = [key for emotion in sorted(by_emotion) for key in order_by_hash(by_emotion[emotion], seed)]
+    return [set(keys[part::n_parts]) for part in range(n_parts)]
 
 
 def group_speakers(utterances: Sequence[Utterance], n_groups: int) -> list[list[str]]:

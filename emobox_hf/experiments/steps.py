@@ -1,0 +1,78 @@
+"""The steps of a planned run: features, probes, record; every process of a launch takes each alike."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emobox_hf.corpora.folds import Partition
+from emobox_hf.experiments.environment import describe_machine, describe_versions, now
+from emobox_hf.experiments.extraction import Features, extract_features
+from emobox_hf.experiments.plan import Plan
+from emobox_hf.experiments.probing import train_folds
+from emobox_hf.experiments.scoring import keep_scored, record_fold, record_layers, summarize
+from emobox_hf.probes.jobs import Probed, Split
+from emobox_hf.results import FoldPredictions, RunRecord
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+def extract_run(plan: Plan, accelerator: "Accelerator") -> list[Features]:
+    """Features of each of the run's corpora, see `extraction.extract_features`."""
+    return [extract_features(plan, source, accelerator) for source in plan.sources]
+
+
+def train_run(plan: Plan, features: Sequence[Features], accelerator: "Accelerator") -> list[Probed]:
+    """Probes of all folds and seeds, see `probing.train_folds`."""
+    keys = [key for one in features for key in one.keys]
+    emotion_of = {u.key: u.emotion for one in features for u in one.source.manifest.utterances}
+    classes = plan.settings.partition.trained_labels
+    labels = np.array([classes.index(emotion_of[key]) for key in keys], dtype=np.int64)
+    splits = {part.config: _index(part, keys) for part in plan.partitions}
+    return train_folds(features, labels, len(classes), splits, plan.settings.probe, accelerator)
+
+
+def score_run(
+    plan: Plan, features: Sequence[Features], probed: Sequence[Probed], accelerator: "Accelerator", *, seconds: float
+) -> tuple[RunRecord, list[FoldPredictions]]:
+    """The record of a run and its predictions; `seconds` is what training took."""
+    left_out = {key: reason for one in features for key, reason in one.filled.left_out.items()}
+    scored = plan.settings.partition.scored_labels
+    by_fold = {part.config: part for part in plan.partitions}
+    folds, layers, predictions = [], [], []
+    for one in probed:
+        result, part = one.result, by_fold[one.result.fold]
+        test = [u for u in part.splits["test"] if u.key not in left_out]
+        references = np.array([scored.index(u.emotion) for u in test], dtype=np.int64)
+        probabilities = keep_scored(plan, result)
+        keys, speakers, paths = zip(*((u.key, u.speaker, u.path) for u in test), strict=True)
+        predictions.append(FoldPredictions(result.fold, result.seed, keys, speakers, paths, references, probabilities))
+        folds.append(record_fold(plan, part, result, references, left_out=left_out))
+        layers += record_layers(plan, one, references)
+    record = RunRecord(
+        settings=plan.settings,
+        labels=list(scored),
+        left_out=[{"key": key, "reason": reason} for key, reason in left_out.items()],
+        folds=folds,
+        layers=layers,
+        summary=summarize(folds),
+        timings={
+            "extract_s": sum(one.filled.wall_s for one in features),
+            "audio_s": sum(one.filled.audio_s for one in features),
+            "probe_s": seconds,
+        },
+        machine=describe_machine(accelerator),
+        versions=describe_versions(),
+        created=now(),
+    )
+    return record, predictions
+
+
+def _index(part: Partition, keys: Sequence[str]) -> Split:
+    row_of = {key: row for row, key in enumerate(keys)}
+    parts = (
+        np.array([row_of[u.key] for u in part.splits[name] if u.key in row_of], dtype=np.int64)
+        for name in ("train", "validation", "test")
+    )
+    return Split(*parts)

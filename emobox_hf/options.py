@@ -1,0 +1,111 @@
+"""Options declared once: a field of a frozen dataclass is a setting, a flag of the command line and a word in tables.
+
+A field made by `option` becomes `--its-name`; what it takes follows from its type hint: a flag for `bool`, several
+values for `tuple`, choices for `Literal`.
+"""
+
+import argparse
+import dataclasses
+import os
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emobox_hf.errors import InputError, suggest
+
+_KEY = "option"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """How a field is shown.
+
+    Attributes:
+        help: For `--help`.
+        name: What a user calls it; the field's own name if empty.
+        flags: Other names for it on the command line, such as `--layers`.
+        choices: The values it can have, where its type does not tell them.
+        metavar: What stands for a value in `--help`.
+        environment: A variable whose value is the default on the command line, where it is set.
+        show: Its value for people, to tell two runs apart; None where it tells nothing.
+    """
+
+    help: str
+    name: str = ""
+    flags: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+    environment: str = ""
+    show: Callable[[Any], str] | None = None
+
+
+def option(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING, **shown: Any) -> Any:
+    """A dataclass field that is an option: its default, or a `factory` of it, and the fields of `Option`.
+
+    A field without a default is an option that has to be given.
+    """
+    return dataclasses.field(default=default, default_factory=factory, metadata={_KEY: Option(**shown)})
+
+
+def list_options(section: type) -> dict[str, tuple[dataclasses.Field[Any], Option]]:
+    """The options of a dataclass by the names that users type, with underscores."""
+    found = [(field, field.metadata[_KEY]) for field in dataclasses.fields(section) if _KEY in field.metadata]
+    return {shown.name or field.name: (field, shown) for field, shown in found}
+
+
+def add_options(parser: argparse.ArgumentParser, section: type) -> None:
+    """Give a parser the options of a dataclass."""
+    hints = typing.get_type_hints(section)
+    for name, (field, shown) in list_options(section).items():
+        settings: dict[str, Any] = {"help": shown.help, "dest": name, **_read_hint(hints[field.name])}
+        default = os.environ.get(shown.environment) or default_of(field)
+        if default is dataclasses.MISSING:
+            settings["required"] = True
+        elif settings.get("action") != "store_true":
+            settings["default"] = default
+        if shown.choices:
+            settings["choices"] = shown.choices
+        if shown.metavar:
+            settings["metavar"] = shown.metavar
+        parser.add_argument(f"--{name.replace('_', '-')}", *shown.flags, **settings)
+
+
+def take_options(section: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of a dataclass by the names of its fields, of those `values` that are its options; lists as tuples."""
+    given = {field.name: values[name] for name, (field, _) in list_options(section).items() if name in values}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
+def check_names(names: Iterable[str], sections: Iterable[type]) -> None:
+    """Refuse, with a suggestion, a name that is no option of any of the sections."""
+    known = [name for section in sections for name in list_options(section)]
+    for name in names:
+        if name not in known:
+            raise InputError(f"no option {name!r}{suggest(name, known)}")
+
+
+def describe(settings: Any) -> dict[str, str]:
+    """What tables say of a dataclass's options, by their names; those without a word are left out."""
+    shown = {
+        name: (one.show, getattr(settings, field.name)) for name, (field, one) in list_options(type(settings)).items()
+    }
+    return {name: show(value) for name, (show, value) in shown.items() if show is not None}
+
+
+def default_of(field: dataclasses.Field[Any]) -> Any:
+    """The default of a field, `dataclasses.MISSING` if it has none."""
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
+def _read_hint(hint: Any) -> dict[str, Any]:
+    """What argparse has to know of a type."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        return _read_hint(next(one for one in arguments if one is not type(None)))
+    if origin is tuple:
+        return {**_read_hint(arguments[0]), "nargs": "+"}
+    if origin is typing.Literal:
+        return {"choices": arguments}
+    return {"action": "store_true"} if hint is bool else {} if hint is str else {"type": hint}

@@ -1,0 +1,238 @@
+"""Heads: what is trained on frozen features, each a value with its own settings. Cheap to import; loads no torch.
+
+A new head, a regression head for instance, is a frozen dataclass here with what `Head` asks for, and an entry in
+`HEADS`; its computation is a module beside this one, imported when it trains. Command line, records, runs and reports
+know heads by this module alone.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emobox_hf.errors import InputError, suggest
+from emobox_hf.probes.jobs import FrameInputs, Job, Probed, VectorInputs
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class Head(Protocol):
+    """What the runner needs of a head.
+
+    Attributes:
+        name: What users call it.
+        reads: `frames` of one layer, or `vectors`, the means of utterances over time, of one layer or of all.
+        seeds: One probe is trained for each; of a head that draws nothing, a single one.
+    """
+
+    name: ClassVar[str]
+    reads: ClassVar[Literal["frames", "vectors"]]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of what is drawn at random."""
+        ...
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that shapes its scores, as plain JSON, with its name under `head`."""
+        ...
+
+    @classmethod
+    def from_settings(cls, table: Mapping[str, Any]) -> Self:
+        """The head that `settings` told of."""
+        ...
+
+    def train(
+        self,
+        inputs: Any,
+        labels: NDArray[np.int64],
+        n_classes: int,
+        jobs: Sequence[Job],
+        *,
+        device: "str | torch.device" = "cpu",
+        progress: bool = False,
+    ) -> list[Probed]:
+        """Train and apply a probe for each job, in their order; `inputs` are what it reads."""
+        ...
+
+
+class _Settings:
+    """Reading and writing the fields of a head as JSON."""
+
+    name: ClassVar[str]
+
+    def settings(self) -> dict[str, Any]:
+        """Everything that shapes its scores, as plain JSON, with its name under `head`."""
+        table: dict[str, Any] = {"head": self.name, **json.loads(json.dumps(asdict(self)))}  # type: ignore[call-overload]
+        return table
+
+    @classmethod
+    def from_settings(cls, table: Mapping[str, Any]) -> Self:
+        """The head that `settings` told of.
+
+        Raises:
+            TypeError: A setting is not the head's.
+            InputError: A value is none that it can be trained with.
+        """
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
+        return cls(**{name: value for name, value in values.items() if name != "head"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmoboxHead(_Settings):
+    """The paper's head: Linear(dim, hidden_dim) -> ReLU -> mean over the frames -> Linear(hidden_dim, classes).
+
+    Defaults are the paper's (arXiv 2406.07162, experimental setup: Adam, 100 epochs of which 10 warm up, learning rate
+    1e-3 or 1e-4) and, where it is silent, those of its released settings files (hidden size 256, batches of 32, last
+    partial batch kept, Adam without weight decay).
+
+    Attributes:
+        seeds: Of the first weights and the batches.
+        hidden_dim: Width of the hidden layer.
+        epochs: Passes over the training part.
+        warmup_epochs: Epochs of rising learning rate, see `scale_learning_rate`; a shorter training warms up for all
+            epochs but its last.
+        batch_size: Utterances in a batch.
+        learning_rates: Candidates; validation chooses.
+        precision: In what the frame layer is computed; means, logits and weights are float32 always.
+    """
+
+    name: ClassVar[str] = "emobox"
+    reads: ClassVar[Literal["frames", "vectors"]] = "frames"
+
+    seeds: tuple[int, ...] = (0,)
+    hidden_dim: int = 256
+    epochs: int = 100
+    warmup_epochs: int = 10
+    batch_size: int = 32
+    learning_rates: tuple[float, ...] = (1e-3, 1e-4)
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no probe can be trained with."""
+        if self.precision not in get_args(Precision):
+            raise InputError(f"precision is one of {', '.join(get_args(Precision))}, not {self.precision!r}")
+        _check_counts(self, "hidden_dim", "epochs", "batch_size")
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise InputError(f"warmup_epochs lies from 0 to below epochs ({self.epochs}), not at {self.warmup_epochs}")
+        _check_candidates(self, "learning_rates")
+        is_valid = all(0 <= seed < 2**63 for seed in self.seeds)
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not is_valid:
+            raise InputError(f"seeds are different whole numbers from 0 to 2**63 - 1, at least one; found {self.seeds}")
+
+    def train(
+        self,
+        inputs: FrameInputs,
+        labels: NDArray[np.int64],
+        n_classes: int,
+        jobs: Sequence[Job],
+        *,
+        device: "str | torch.device" = "cpu",
+        progress: bool = False,
+    ) -> list[Probed]:
+        """See `Head.train` and `train.train_probes`."""
+        from emobox_hf.probes.train import train_probes
+
+        results = train_probes(*inputs, labels, n_classes, jobs, self, device=device, progress=progress)
+        return [Probed(result, {}) for result in results]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearHead(_Settings):
+    """Multinomial logistic regression on mean-pooled frames, convex, of any or all layers; it is not the paper's.
+
+    Attributes:
+        regularisation: Candidates for C, scikit-learn's inverse strength of the L2 penalty on the sum (not mean) of the
+            losses; validation chooses.
+        standardize: Bring each dimension of the input to mean 0 and variance 1 on the training part.
+        refit: Fit once more on train and validation together with the chosen C, standardisation included.
+        max_iterations: Steps of the solvers at most, for each C. Ten are usual on a layer; on the weighted sum of
+            layers no more than `weighted.MOST_STEPS` are taken.
+    """
+
+    name: ClassVar[str] = "linear"
+    reads: ClassVar[Literal["frames", "vectors"]] = "vectors"
+
+    regularisation: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1)
+    standardize: bool = True
+    refit: bool = True
+    max_iterations: int = 2000
+
+    def __post_init__(self) -> None:
+        """Refuse settings that no probe can be trained with."""
+        _check_counts(self, "max_iterations")
+        _check_candidates(self, "regularisation")
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """A single one: nothing is drawn."""
+        return (0,)
+
+    def train(
+        self,
+        inputs: VectorInputs,
+        labels: NDArray[np.int64],
+        n_classes: int,
+        jobs: Sequence[Job],
+        *,
+        device: "str | torch.device" = "cpu",
+        progress: bool = False,
+    ) -> list[Probed]:
+        """See `Head.train` and `linear.train_linear_probes`."""
+        from emobox_hf.probes.linear import train_linear_probes
+
+        vectors, layers = inputs
+        found = train_linear_probes(vectors, labels, n_classes, layers, jobs, self, device=device, progress=progress)
+        return [one.choose_layer() for one in found]
+
+
+HEADS: Mapping[str, type[EmoboxHead] | type[LinearHead]] = {head.name: head for head in (EmoboxHead, LinearHead)}
+"""Every head by its name."""
+
+
+def make_head(name: str, **options: Any) -> EmoboxHead | LinearHead:
+    """The head of a name, with those of the `options` that it has; the others are of other heads.
+
+    Raises:
+        InputError: There is no such head, or it cannot be trained with such a value.
+    """
+    if name not in HEADS:
+        raise InputError(f"no head {name!r}{suggest(name, HEADS)}")
+    kind = HEADS[name]
+    own = {field.name for field in fields(kind)}
+    chosen = {option: value for option, value in options.items() if option in own}
+    if "warmup_epochs" in own and "epochs" in chosen:  # a short training warms up for less than its length
+        usual = EmoboxHead.warmup_epochs
+        chosen = {"warmup_epochs": max(0, min(usual, chosen["epochs"] - 1)), **chosen}
+    return kind(**chosen)
+
+
+def scale_learning_rate(epoch: int, *, epochs: int, warmup_epochs: int) -> float:
+    """What the learning rate is multiplied by in `epoch`, counted from 0; it changes once an epoch.
+
+    With E epochs of which W warm up: (e + 1) / (W + 1) while e < W, then (E - e) / (E - W). So it rises evenly to 1,
+    which epoch W has, and falls evenly to 1 / (E - W) in the last epoch: no epoch is spent at rate 0. From epoch W on
+    this is EmoBox's own schedule; its warm-up is e / W, but for a first epoch at the full rate, which comes from the
+    scheduler being asked only after that epoch and is not repeated here.
+    """
+    if epoch < warmup_epochs:
+        return (epoch + 1) / (warmup_epochs + 1)
+    return (epochs - epoch) / (epochs - warmup_epochs)
+
+
+def _check_counts(head: object, *names: str) -> None:
+    for name in names:
+        if (value := getattr(head, name)) < 1:
+            raise InputError(f"{name} is a whole number from 1, not {value}")
+
+
+def _check_candidates(head: object, name: str) -> None:
+    values = getattr(head, name)
+    if not values or len(set(values)) < len(values) or not all(value > 0 for value in values):
+        raise InputError(f"{name} are different numbers above 0, at least one; found {values}")
