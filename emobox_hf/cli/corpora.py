@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def add_verbs(verbs: Any) -> None:
     )
     verb.add_argument("corpus")
     add_places(verb)
+    verb.add_argument("--all", action="store_true", dest="every", help="name everything, not the first five of a kind")
     verb.add_argument("--audio", action="store_true", help="decode every file too; exit 1 if one cannot be decoded")
     verb.add_argument("--json", action="store_true", help="as JSON, with every key")
     verb.set_defaults(run=_check)
@@ -134,7 +136,9 @@ def _check(arguments: argparse.Namespace) -> int:
         report = _report(manifest) | ({"audio": sound.to_dict()} if sound else {})
         print(json.dumps(report, ensure_ascii=False, indent=1))
     else:
-        print("\n".join([_describe(manifest), *([_describe_sound(sound)] if sound else [])]))
+        print("\n".join(_describe(manifest, every=arguments.every)))
+        if sound:
+            print("\n".join(_describe_sound(sound, every=arguments.every)))
     return 0 if manifest.is_complete and (sound is None or sound.is_sound) else 1
 
 
@@ -152,6 +156,9 @@ def _report(manifest: Manifest) -> dict[str, Any]:
         "complete": manifest.is_complete,
         "expected": manifest.spec.expected.utterances,
         "found": len(manifest.utterances),
+        "verdict": manifest.verdict,
+        "explanation": manifest.explanation,
+        "placeholders": manifest.placeholders,
         "missing": list(manifest.missing),
         "duplicates": manifest.duplicates,
         "left_out": manifest.left_out,
@@ -161,38 +168,37 @@ def _report(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _describe(manifest: Manifest) -> str:
-    spec = manifest.spec
-    speakers = manifest.count("speaker")
-    verdict = (
-        "complete" if manifest.is_complete else f"not complete: {manifest.n_absent} utterances fewer than expected"
-    )
-    lines = [
-        f"{spec.title} in {manifest.root}: {verdict}",
+def _describe(manifest: Manifest, *, every: bool) -> list[str]:
+    """What was found in a copy, a line a kind; the first five of a kind are named, or every one."""
+    spec, speakers = manifest.spec, manifest.count("speaker")
+    named = partial(_named, every=every)
+    return [
+        f"{spec.title} in {manifest.root}: {manifest.verdict}",
+        *([f"  {manifest.explanation}"] if manifest.explanation else []),
         f"  found       {len(manifest.utterances)} of {spec.expected.utterances} utterances",
         f"  speakers    {len(speakers)} of {spec.expected.speakers}: {_counts(speakers)}",
         f"  emotions    {_counts(manifest.count('emotion'))}",
-        f"  missing     {len(manifest.missing)} by name{_named(manifest.missing)}",
-        f"  duplicate   {len(manifest.duplicates)}{_named(manifest.duplicates)}",
-        f"  left out    {len(manifest.left_out)}, not used by EmoBox",
-        f"  unexpected  {len(manifest.unexpected)} audio files that are no utterance{_named(manifest.unexpected)}",
+        f"  missing     {len(manifest.missing)} by name{named(manifest.missing)}",
+        f"  unsound     {len(manifest.placeholders)} files that cannot be sound{named(manifest.placeholders)}",
+        f"  duplicate   {len(manifest.duplicates)}{named(manifest.duplicates)}",
+        f"  left out    {len(manifest.left_out)}, not used by EmoBox{named(manifest.left_out) if every else ''}",
+        f"  unexpected  {len(manifest.unexpected)} audio files that are no utterance{named(manifest.unexpected)}",
     ]
-    return "\n".join(lines)
 
 
-def _describe_sound(sound: "SoundCheck") -> str:
+def _describe_sound(sound: "SoundCheck", *, every: bool) -> list[str]:
     rates = {f"{rate_hz} Hz:": count for rate_hz, count in sound.sample_rates_hz.items()}
     channels = {f"{n_channels}:": count for n_channels, count in sound.channels.items()}
-    lines = [
+    named = partial(_named, every=every)
+    return [
         f"  sound       {sound.duration_s / 3600:.2f} h in {sound.n_files} files",
         f"  rates       {_counts(rates)}",
         f"  channels    {_counts(channels)}",
-        f"  broken      {len(sound.broken)} do not decode{_named(sound.broken.values())}",
-        f"  short       {len(sound.short)} under one frame (25 ms){_named(sound.short)}",
-        f"  long        {len(sound.long)} over 30 s{_named(f'{key} ({s:g} s)' for key, s in sound.long.items())}",
-        f"  silent      {len(sound.silent)}{_named(sound.silent)}",
+        f"  broken      {len(sound.broken)} do not decode{named(sound.broken.values())}",
+        f"  short       {len(sound.short)} under one frame (25 ms){named(sound.short)}",
+        f"  long        {len(sound.long)} over 30 s{named(f'{key} ({s:g} s)' for key, s in sound.long.items())}",
+        f"  silent      {len(sound.silent)}{named(sound.silent)}",
     ]
-    return "\n".join(lines)
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -200,9 +206,11 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(shown) + (f" … {len(counts) - 24} more" if len(counts) > 24 else "")
 
 
-def _named(items: Iterable[object]) -> str:
-    named = first_five(items)
-    return f": {named}" if named else ""
+def _named(items: Iterable[object], *, every: bool) -> str:
+    listed = list(items)
+    if not listed:
+        return ""
+    return "\n    " + "\n    ".join(map(str, listed)) if every else f": {first_five(listed)}"
 
 
 def _manifest(arguments: argparse.Namespace) -> int:

@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emobox_hf.corpora.copies import explain_duplicates, explain_unexpected, refuse_other_release
 from emobox_hf.corpora.discovery import STRATEGIES
 from emobox_hf.corpora.discovery.tree import FileTree
 from emobox_hf.corpora.lists import known_keys
-from emobox_hf.corpora.spec import ACCESS, CorpusSpec
+from emobox_hf.corpora.placeholders import find_placeholders
+from emobox_hf.corpora.spec import ACCESS, CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, first_five
-from emobox_hf.files import cache_dir, write_text
+from emobox_hf.files import cache_dir, sha256_of_keys, write_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,9 @@ class Manifest:
 
     `missing` maps a key that is known to belong to the corpus to where it was looked for, `left_out` maps keys that
     EmoBox does not use to the reason, `duplicates` maps a key to all files that claim it (none of them is in
-    `utterances`), `unexpected` lists audio files that belong to no utterance.
+    `utterances`), `unexpected` lists audio files that belong to no utterance. `placeholders` maps files that cannot be
+    sound to the cause; their utterances are among the missing. `are_keys_known` says whether the keys are those that
+    EmoBox published; None where neither the spec nor lists at hand tell, and utterances can only be counted.
     """
 
     spec: CorpusSpec
@@ -36,6 +40,8 @@ class Manifest:
     left_out: dict[str, str]
     duplicates: dict[str, list[str]]
     unexpected: tuple[str, ...]
+    placeholders: dict[str, str] = dataclasses.field(default_factory=dict)
+    are_keys_known: bool | None = None
 
     @property
     def n_absent(self) -> int:
@@ -44,11 +50,41 @@ class Manifest:
 
     @property
     def is_complete(self) -> bool:
-        """Whether exactly the expected number of utterances is there, none double.
+        """Whether exactly the utterances that EmoBox published are there, none double: the one rule of every door.
 
         `missing` may name more: rows of the corpus's own tables whose audio EmoBox did not have either.
         """
-        return self.n_absent == 0 and not self.duplicates
+        return self.n_absent == 0 and not self.duplicates and self.are_keys_known is not False
+
+    @property
+    def verdict(self) -> str:
+        """`complete`, or what a copy lacks, in a few words."""
+        if self.is_complete:
+            known = "" if self.are_keys_known else " by count; neither the specification nor a list at hand tells names"
+            return f"complete{known}"
+        if self.n_absent > 0:
+            return f"not complete: {self.n_absent} utterances fewer than expected"
+        if self.n_absent < 0:
+            return f"not complete: {-self.n_absent} utterances more than expected"
+        if self.duplicates:
+            return f"not complete: {len(self.duplicates)} keys with two files"
+        return "not complete: as many utterances as expected, but not under the published names"
+
+    @property
+    def explanation(self) -> str:
+        """What is unusual about this copy, in a sentence that says what to do; empty where nothing is known."""
+        causes = Counter(self.placeholders.values())
+        said = [f"{n} files: {cause} ({self._example(cause)})" for cause, n in causes.items()]
+        said += [explain_duplicates(self.root, self.duplicates)] if self.duplicates else []
+        said += [explain_unexpected(self.spec, self.unexpected, self.missing)] if not self.is_complete else []
+        return "; ".join(filter(None, said))
+
+    def why_missing(self, key: str) -> str:
+        """Why one of the missing has no sound."""
+        return self.placeholders.get(self.missing[key], "missing from the corpus folder")
+
+    def _example(self, cause: str) -> str:
+        return first_five([path for path, found in self.placeholders.items() if found == cause][:1])
 
     def count(self, field: str) -> dict[str, int]:
         """How many utterances have each value of a field such as `emotion` or `speaker`."""
@@ -73,14 +109,20 @@ def find_corpus(spec: CorpusSpec, data_dir: str | os.PathLike[str] | None = None
         if place.is_dir():
             return place.resolve()
         looked.append(str(place))
-    fetch = f"\n  or let `emobox fetch {spec.name}` get it" if spec.fetch else ""
     raise InputError(
-        f"{spec.title} was not found; looked in:\n  " + "\n  ".join(looked) + f"\n"
-        f"Get it from {spec.homepage}\n  access: {ACCESS[spec.access]}; licence: {spec.licence}\n"
-        f"  {spec.obtain}{fetch}\n"
-        f"then give its folder as data_dir (--data-dir), or put it at $EMOBOX_DATA_DIR/{spec.name}. Expected tree:\n"
-        f"{spec.tree.rstrip()}"
+        f"{spec.title} was not found; looked in:\n  " + "\n  ".join(looked) + f"\n{_how_to_get(spec)}"
+        f"Give its folder as data_dir (--data-dir), or put it at $EMOBOX_DATA_DIR/{spec.name}"
+        + (f". Expected tree:\n{spec.tree.rstrip()}" if spec.tree else "")
     )
+
+
+def _how_to_get(spec: CorpusSpec) -> str:
+    """Where a corpus is had, as far as its specification says; one's own may say nothing."""
+    if not spec.homepage:
+        return ""
+    fetch = f"\n  or let `emobox fetch {spec.typed_name}` get it" if spec.fetch else ""
+    terms = f"access: {ACCESS[spec.access]}; licence: {spec.licence}"
+    return f"Get it from {spec.homepage}\n  {terms}\n  {spec.obtain}{fetch}\n"
 
 
 def fetched_dir(spec: CorpusSpec) -> Path:
@@ -99,16 +141,22 @@ def search_corpus(spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[
     Raises:
         InputError: A table is absent or malformed, or a raw label is unknown to the spec.
     """
-    findings = STRATEGIES[spec.discovery.strategy](spec, FileTree(root))
+    tree = FileTree(root)
+    refuse_other_release(spec, tree)
+    findings = STRATEGIES[spec.discovery.strategy](spec, tree)
+    placeholders = find_placeholders(root, sorted({utterance.path for utterance in findings.utterances}))
+    missing, left_out = dict(findings.missing), dict(findings.left_out)
     by_key: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in findings.utterances:
-        by_key[utterance.key].append(utterance)
-    missing, left_out = dict(findings.missing), dict(findings.left_out)
-    if len(by_key) != spec.expected.utterances and (known := known_keys(spec, folds_dir)):
-        missing |= dict.fromkeys(known - set(by_key) - set(missing), "")
-        strays = set(by_key) - known
-        left_out |= dict.fromkeys(strays, "in none of EmoBox's lists")
-        by_key = defaultdict(list, {key: found for key, found in by_key.items() if key not in strays})
+        if utterance.path in placeholders:
+            missing[utterance.key] = utterance.path
+        else:
+            by_key[utterance.key].append(utterance)
+    are_known, known = _compare_keys(spec, set(by_key), folds_dir)
+    missing |= dict.fromkeys(known - set(by_key) - set(missing), "")
+    strays = set(by_key) - known if known else set()
+    left_out |= dict.fromkeys(strays, NOT_LISTED)
+    by_key = defaultdict(list, {key: found for key, found in by_key.items() if key not in strays})
     return Manifest(
         spec=spec,
         root=root,
@@ -117,11 +165,31 @@ def search_corpus(spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[
         left_out=dict(sorted(left_out.items())),
         duplicates={key: [u.path for u in found] for key, found in sorted(by_key.items()) if len(found) > 1},
         unexpected=tuple(findings.unexpected),
+        placeholders=placeholders,
+        are_keys_known=are_known,
     )
 
 
+def _compare_keys(
+    spec: CorpusSpec, found: set[str], folds_dir: str | os.PathLike[str] | None
+) -> tuple[bool | None, set[str]]:
+    """Whether the keys found are those published, None if that cannot be told; and those published, if need be.
+
+    Where the spec has a digest of the keys and it fits, no list is read.
+    """
+    digest = spec.expected.keys_sha256
+    if digest and sha256_of_keys(found) == digest:
+        return True, set()
+    if known := known_keys(spec, folds_dir):
+        return known <= found, known
+    return (False if digest else None), set()
+
+
+NOT_LISTED = "in none of EmoBox's lists"
+
+
 def build_manifest(
-    spec: CorpusSpec,
+    corpus: CorpusSpec | str,
     data_dir: str | os.PathLike[str] | None = None,
     *,
     folds_dir: str | os.PathLike[str] | None = None,
@@ -130,42 +198,55 @@ def build_manifest(
     """Find the corpus, search it, and insist that it is whole.
 
     Args:
-        spec: The corpus.
+        corpus: The corpus, its name, or the path of a specification of one's own.
         data_dir: Its folder; see `find_corpus` for where it is looked for otherwise.
         folds_dir: Where EmoBox's lists are; see `search_corpus`.
         allow_missing: Accept a copy that lacks utterances; what is absent stays listed in the manifest.
 
     Raises:
-        InputError: The corpus is not found, has two files for one key, more utterances than expected, or lacks some.
+        InputError: The corpus is not found, has two files for one key, more utterances than expected or others than
+            published, or lacks some.
     """
+    spec = load_spec(corpus) if isinstance(corpus, str) else corpus
     manifest = search_corpus(spec, find_corpus(spec, data_dir), folds_dir=folds_dir)
-    check = f"`emobox check {spec.name} --data-dir {manifest.root}` lists all"
+    check = f"`emobox check {spec.typed_name} --data-dir '{manifest.root}' --all` lists all"
+    why = f". {manifest.explanation[:1].upper()}{manifest.explanation[1:]}" if manifest.explanation else ""
+    expected, n_found = spec.expected.utterances, len(manifest.utterances)
     if manifest.duplicates:
         key, paths = next(iter(manifest.duplicates.items()))
         raise InputError(
             f"{spec.name}: {len(manifest.duplicates)} keys with two files under {manifest.root}; the first is {key}: "
-            f"{first_five(paths)}. Keep one copy of each, or point data_dir at one copy; {check}"
+            f"{first_five(paths)}{why or '. Keep one copy of each, or point data_dir at one copy'}; {check}"
         )
-    expected = spec.expected.utterances
-    if not manifest.utterances:
-        raise InputError(
-            f"{spec.name}: no utterance found under {manifest.root}, expected {expected}; expected tree:\n"
-            f"{spec.tree.rstrip()}"
-        )
+    if not n_found:
+        tree = f"; expected tree:\n{spec.tree.rstrip()}" if spec.tree else ""
+        raise InputError(f"{spec.name}: no utterance found under {manifest.root}, expected {expected}{why}{tree}")
     if manifest.n_absent < 0:
         raise InputError(
-            f"{spec.name}: {len(manifest.utterances)} utterances under {manifest.root}, expected {expected}: "
-            f"another version of the corpus, or files of another one among them; {check}. EmoBox's lists tell which "
-            "belong: name them with folds_dir (--folds-dir) or $EMOBOX_FOLDS, and the others are left out"
+            f"{spec.name}: {n_found} utterances under {manifest.root}, expected {expected}: another version of the "
+            f"corpus, or files of another one among them; {check}. {_NAME_LISTS}, and the others are left out"
         )
-    if not allow_missing and not manifest.is_complete:
-        named = f": {first_five(manifest.missing)}" if manifest.missing else ""
+    if manifest.is_complete or (allow_missing and manifest.n_absent):
+        return manifest
+    if manifest.n_absent == 0:
         raise InputError(
-            f"{spec.name}: {len(manifest.utterances)} of {expected} utterances found under {manifest.root}, "
-            f"{manifest.n_absent} missing{named}; {check}. To go on without them, allow missing files "
-            "(--on-error skip, or allow_missing=True in load_dataset); they are then named in the record"
+            f"{spec.name}: {n_found} utterances under {manifest.root}, as many as expected, but not those published: "
+            f"a file was renamed or replaced; {check}. {_NAME_LISTS}, and `emobox check` names what differs"
         )
-    return manifest
+    named = f": {first_five(manifest.missing)}" if manifest.missing else ""
+    strays = [key for key, reason in manifest.left_out.items() if reason == NOT_LISTED]
+    renamed = f". Not published, and perhaps these under another name: {first_five(strays)}" if strays else ""
+    raise InputError(
+        f"{spec.name}: {n_found} of {expected} utterances found under {manifest.root}, {manifest.n_absent} missing"
+        f"{named}{renamed}{why}; {check}. To go on without them, allow missing files (--on-error skip, or "
+        "allow_missing=True in load_dataset); they are then named in the record"
+    )
+
+
+_NAME_LISTS = (
+    "EmoBox's lists tell which belong: name them with folds_dir (--folds-dir) or $EMOBOX_FOLDS, "
+    "or let a published fold fetch them once"
+)
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Utterance))

@@ -22,8 +22,8 @@ SPECS_DIR = Path(__file__).parent / "specs"
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """A table of utterances: its file, and templates (over its columns) of each row's audio path and key.
+class LabelTable:
+    """A table of the corpus's own, a row an utterance: its file, and templates over its columns of audio path and key.
 
     `other_extensions` are tried where no file has the template's. `records` says where the rows are in a JSON file.
     """
@@ -59,7 +59,7 @@ class Discovery:
     encoding: str = "utf-8"
     separator: str = ","
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    tables: tuple[Table, ...] = ()
+    tables: tuple[LabelTable, ...] = ()
     joins: tuple[Join, ...] = ()
     splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
     split_by: str | None = None
@@ -117,11 +117,27 @@ class DrawnFolds:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a complete copy holds; `keys` are brace patterns of all keys, where the corpus is such a grid."""
+    """What a complete copy holds.
+
+    `keys` are brace patterns of all keys, where the corpus is such a grid, `keys_sha256` the digest of all keys
+    (`files.sha256_of_keys`) where that is known otherwise. `aliases` are keys that copies of the corpus on other sites
+    give, and the published keys they stand for.
+    """
 
     utterances: int
     speakers: int
     keys: tuple[str, ...] = ()
+    keys_sha256: str = ""
+    aliases: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRelease:
+    """Another release of the corpus: the end of a path that only it has, which it is, and which is needed instead."""
+
+    sign: str
+    is_of: str
+    needed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +193,14 @@ class CorpusSpec:
     fetch: Fetch | None = None
     by_hand: str = ""
     notes: tuple[str, ...] = ()
+    other_releases: tuple[OtherRelease, ...] = ()
+    file: str = dataclasses.field(default="", compare=False)  # of a corpus of one's own, as the user named it
     examples: tuple[Example, ...] = ()
+
+    @property
+    def typed_name(self) -> str:
+        """What a user types for it: its name, or the path of a specification of one's own."""
+        return self.file or self.name
 
     @property
     def emotions(self) -> tuple[str, ...]:
@@ -237,7 +260,7 @@ def load_spec(name: str) -> CorpusSpec:
         InputError: No corpus has this name, or its spec has an unknown, missing or mistyped field.
     """
     if name.endswith(".toml"):
-        return read_spec(Path(name).expanduser())
+        return dataclasses.replace(read_spec(Path(name).expanduser()), file=name)
     return _load_known(name)
 
 
@@ -268,6 +291,8 @@ def _check(spec: CorpusSpec, path: Path) -> None:
     def refuse(message: str) -> typing.NoReturn:
         raise InputError(f"{path}: {message}")
 
+    if spec.file:
+        refuse("unknown field 'file'")
     if spec.name != path.stem:
         refuse(f"name is {spec.name!r}, expected the file's name, {path.stem!r}")
     if spec.access not in ACCESS:
@@ -275,7 +300,9 @@ def _check(spec: CorpusSpec, path: Path) -> None:
     if spec.fetch is not None:
         check_fetch(spec.fetch, spec.access, spec.by_hand, refuse)
     if unknown := sorted(set(spec.labels.values()) - set(EMOTIONS)):
-        refuse(f"labels map to {first_five(unknown)}, which are not in the EmoBox vocabulary (labels.py)")
+        hint = suggest(unknown[0], EMOTIONS)
+        listed = "" if "known: " in hint else f" All: {', '.join(EMOTIONS)}"
+        refuse(f"labels map to {first_five(unknown)}, which are not in the EmoBox vocabulary{hint}.{listed}")
     if both := sorted(set(spec.labels) & set(spec.labels_left_out)):
         refuse(f"raw codes both mapped and left out: {first_five(both)}")
     if spec.folds.source not in FOLD_SOURCES:

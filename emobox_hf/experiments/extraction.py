@@ -170,7 +170,7 @@ def _list_clips(
         InputError: A file's header cannot be read and `on_error` is `stop`.
     """
     manifest, longest_s = source.manifest, audio.max_duration_s
-    clips, left_out = [], dict.fromkeys(manifest.missing, "missing from the corpus folder")
+    clips, left_out = [], {key: manifest.why_missing(key) for key in manifest.missing}
     for utterance, duration_s in zip(utterances, read_durations(manifest, utterances), strict=True):
         if isinstance(duration_s, InputError):
             if audio.on_error == "stop":

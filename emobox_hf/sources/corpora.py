@@ -174,7 +174,9 @@ def _describe_gap(manifest: Manifest) -> str:
     missing = f"; missing: {first_five(manifest.missing)}" if manifest.missing else ""
     twice = f"; there twice: {first_five(manifest.duplicates)}" if manifest.duplicates else ""
     strange = f"; not of the corpus: {first_five(manifest.unexpected)}" if manifest.unexpected else ""
-    return f"{found}{missing}{twice}{strange}"
+    why = f"; {manifest.explanation}" if manifest.explanation else ""
+    names = "" if manifest.n_absent or manifest.duplicates else ", but not under the published names"
+    return f"{found}{names}{missing}{twice}{strange}{why}"
 
 
 @contextmanager

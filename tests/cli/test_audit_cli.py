@@ -112,7 +112,8 @@ def test_check_with_audio_names_what_does_not_decode(polish: Path, capsys: pytes
     text = capsys.readouterr().out
     assert "0.05 h in 450 files" in text
     assert "16000 Hz: 450" in text
-    (polish / "m1.a_nie_1.wav").write_bytes(b"")
+    whole = (polish / "m1.a_nie_1.wav").read_bytes()
+    (polish / "m1.a_nie_1.wav").write_bytes(whole[: len(whole) // 2])
     write_wav(polish / "m1.a_nie_2.wav", synthesize("a", "m1", "long", 31.0), 8000)
     assert main(["check", "polish", "--data-dir", str(polish)]) == 0
     capsys.readouterr()

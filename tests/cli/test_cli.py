@@ -32,7 +32,7 @@ def own_corpus(home: Home, tmp_path: Path) -> Path:
     """The spec of a corpus of three utterances, with a home on this machine."""
     with zipfile.ZipFile(buffer := io.BytesIO(), "w") as zipped:
         for name in ("s1_Angry.wav", "s2_Sad.wav", "s3_Sad.wav"):
-            zipped.writestr(name, b"")
+            zipped.writestr(name, b"RIFF")
     spec = tmp_path / "own.toml"
     spec.write_text(
         'name = "own"\ntitle = "Own"\nversion = "1.0.0"\nlanguages = ["en"]\nlicence = "mine"\naccess = "open"\n'

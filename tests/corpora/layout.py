@@ -10,14 +10,15 @@ from pathlib import Path
 
 import yaml
 
-from emobox_hf.corpora.spec import CorpusSpec, Example, Table
+from emobox_hf.corpora.spec import CorpusSpec, Example, LabelTable
 
 # EmoBox's lists lie beside the checkout where its development takes place; tests that need them skip elsewhere.
 LISTS = Path(__file__).parents[2].parent / "shared/emobox-metadata/data"
+SOUND = b"RIFF"  # not empty: files of 0 bytes are no copy of a corpus
 PARTS = {"train": "train", "validation": "valid", "test": "test"}
 
 
-def lay_out(spec: CorpusSpec, rows: Sequence[Example], root: Path, audio: bytes = b"") -> None:
+def lay_out(spec: CorpusSpec, rows: Sequence[Example], root: Path, audio: bytes = SOUND) -> None:
     """Write a fake copy of a corpus under `root`: one small file an utterance, and the tables that name them."""
     touch(root, (row.path for row in rows), audio)
     writers = {
@@ -30,7 +31,7 @@ def lay_out(spec: CorpusSpec, rows: Sequence[Example], root: Path, audio: bytes 
         writers[spec.discovery.strategy](spec, rows, root)
 
 
-def touch(root: Path, paths: Iterable[str], content: bytes = b"") -> None:
+def touch(root: Path, paths: Iterable[str], content: bytes = SOUND) -> None:
     """Write files of one content under `root`, with the folders they need."""
     folders = set()
     for path in sorted(set(paths)):
@@ -48,7 +49,7 @@ def _template_pattern(template: str) -> str:
     return "".join(f"(?P<{part}>.+?)" if i % 2 else re.escape(part) for i, part in enumerate(parts))
 
 
-def _fields_of_row(table: Table, row: Example) -> dict[str, str] | None:
+def _fields_of_row(table: LabelTable, row: Example) -> dict[str, str] | None:
     """What the audio template of a table was filled with for a row; None if the row is not one of this table."""
     extensions = "|".join(map(re.escape, table.other_extensions))
     stem = re.sub(r"\.\w+$", "", row.path) if extensions and re.search(f"({extensions})$", row.path) else None

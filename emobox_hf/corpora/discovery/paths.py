@@ -2,6 +2,7 @@
 
 import re
 
+from emobox_hf.corpora.discovery.matching import match_in_time
 from emobox_hf.corpora.discovery.rows import describe, make_key, map_emotion
 from emobox_hf.corpora.discovery.tree import FileTree, comparable
 from emobox_hf.corpora.spec import CorpusSpec
@@ -22,7 +23,7 @@ def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
     template = spec.discovery.key or f"{spec.name}-{{stem}}"
     for path in tree.audio():
         name = comparable(path)
-        match = pattern.fullmatch(name)
+        match = match_in_time(pattern, name, f"{spec.typed_name}: discovery.pattern")
         if match is None:
             findings.unexpected.append(path)
             continue

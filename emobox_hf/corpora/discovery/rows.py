@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from emobox_hf.corpora.discovery.tree import FileTree, comparable
-from emobox_hf.corpora.spec import ROW_FIELDS, CorpusSpec, Table
+from emobox_hf.corpora.spec import ROW_FIELDS, CorpusSpec, LabelTable
 from emobox_hf.corpora.utterance import Findings, Utterance
 from emobox_hf.errors import InputError
 
@@ -42,12 +42,12 @@ def map_emotion(spec: CorpusSpec, raw_emotion: str, where: str) -> str | None:
 
 def make_key(spec: CorpusSpec, template: str, fields: Mapping[str, str], file: str) -> str:
     """The key by a template over some fields and `{file}` and `{stem}`, the name of the audio file with and without
-    its extension; then each of `discovery.key_replace`, in order."""
+    its extension; then each of `discovery.key_replace`, in order, and `expected.aliases`."""
     name = Cell(comparable(file))
     key = template.format(**{**fields, "file": name.name, "stem": name.stem})
     for old, new in spec.discovery.key_replace.items():
         key = key.replace(old, new)
-    return key
+    return spec.expected.aliases.get(key, key)
 
 
 def add_row(
@@ -55,7 +55,7 @@ def add_row(
     tree: FileTree,
     findings: Findings,
     *,
-    table: Table,
+    table: LabelTable,
     fields: Mapping[str, str],
     columns: Mapping[str, str | None],
     where: str,
