@@ -5,10 +5,13 @@ from the EmoBox repository at one commit. Speaker-independent and random folds a
 by rule (`sampling`). Whatever the source, the result is checked against the digests in the spec.
 """
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from emobox_hf.corpora.configurations import (
     ALL,
@@ -146,6 +149,30 @@ def partition(
     splits["validation"] = tuple(u for u in splits["train"] if u.key in held_out)
     splits["train"] = tuple(u for u in splits["train"] if u.key not in held_out)
     return Partition(config, splits, assignment.source, str(rule))
+
+
+@cache
+def rules_digest() -> str:
+    """A digest that changes when a rule that draws folds or validation parts draws otherwise.
+
+    The rules are applied to a small made-up corpus, so a change of their code is seen, whether or not a version says
+    so; what is built by them is filed under it.
+    """
+    utterances = [
+        Utterance(key=f"{speaker}-{emotion}-{take}", path="", raw_emotion=emotion, emotion=emotion, speaker=speaker)
+        for speaker in ("s1", "s2", "s3", "s4", "s5")
+        for emotion in SHARED_EMOTIONS
+        for take in range(6 + int(speaker[1]))
+    ]
+    drawn = [
+        sorted(ValidationRule().choose(utterances)),
+        group_speakers(utterances, 3),
+        [sorted(part) for part in deal_out(utterances, 4, seed=RANDOM_SEED)],
+        sorted(draw_balanced(utterances, SHARED_EMOTIONS)),
+        [sorted(test) for test in split_by_emobox_rule(utterances)],
+        [sorted(test) for test in split_by_emobox_rule(utterances[:40])],
+    ]
+    return hashlib.sha256(json.dumps(drawn).encode()).hexdigest()
 
 
 def _assign_published(manifest: Manifest, number: int, folds_dir: str | os.PathLike[str] | None) -> _Assignment:

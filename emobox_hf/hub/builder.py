@@ -13,8 +13,9 @@ import pyarrow as pa
 import emobox_hf
 from emobox_hf.audio import SAMPLE_RATE_HZ, encode_flac, is_plain, read_waveform
 from emobox_hf.corpora.configurations import list_configs
-from emobox_hf.corpora.folds import partition
-from emobox_hf.corpora.manifest import build_manifest, find_corpus, search_corpus
+from emobox_hf.corpora.folds import rules_digest
+from emobox_hf.corpora.manifest import Manifest, build_manifest, find_corpus
+from emobox_hf.corpora.row_order import list_partitions, order_rows
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
@@ -52,8 +53,12 @@ def corpus_configs(corpus: str) -> list[CorpusConfig]:
 
 
 def fingerprint(spec: CorpusSpec) -> str:
-    """What the cache of a built dataset is filed under: changes with the spec and with the package version."""
-    return hashlib.sha256(f"{spec.digest} {emobox_hf.__version__}".encode()).hexdigest()
+    """What the cache of a built dataset is filed under.
+
+    It changes with the spec, which holds the digests of the published lists, with the rules that draw all other splits,
+    and with the package version.
+    """
+    return hashlib.sha256(f"{spec.digest} {rules_digest()} {emobox_hf.__version__}".encode()).hexdigest()
 
 
 def row_features(spec: CorpusSpec) -> datasets.Features:
@@ -129,11 +134,11 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             raise InputError(f"{spec.name}: name a configuration, one of {', '.join(list_configs(spec))}")
         root = find_corpus(spec, data_dir)
         made_of = fingerprint(spec)
+        self._manifest: Manifest | None = None
         if kwargs.get("allow_missing"):  # what is missing today may be there tomorrow
-            found = search_corpus(spec, root, folds_dir=kwargs.get("folds_dir"))
-            made_of = hashlib.sha256(
-                f"{made_of} {sha256_of_keys(u.key for u in found.utterances)}".encode()
-            ).hexdigest()
+            self._manifest = build_manifest(spec, root, folds_dir=kwargs.get("folds_dir"), allow_missing=True)
+            found = sha256_of_keys(u.key for u in self._manifest.utterances)
+            made_of = hashlib.sha256(f"{made_of} {found}".encode()).hexdigest()
         super().__init__(cache_dir, dataset_name, config_name, made_of, data_dir=os.fspath(root), **kwargs)
 
     def _info(self) -> datasets.DatasetInfo:
@@ -148,13 +153,12 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
 
     def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
         config = self.config
-        manifest = build_manifest(
-            load_spec(config.corpus),
-            config.data_dir,
-            folds_dir=config.folds_dir,
-            allow_missing=config.allow_missing,
+        manifest = self._manifest or build_manifest(
+            load_spec(config.corpus), config.data_dir, folds_dir=config.folds_dir, allow_missing=config.allow_missing
         )
-        splits = partition(manifest, config.name, folds_dir=config.folds_dir).splits
+        self._manifest = None  # it has served; a builder is pickled for several processes
+        partitions = list_partitions(manifest, folds_dir=config.folds_dir, needed=[config.name])
+        splits = {name: order_rows(members, partitions) for name, members in partitions[config.name].splits.items()}
         return [
             datasets.SplitGenerator(
                 name=name,

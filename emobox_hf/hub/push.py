@@ -195,13 +195,20 @@ def _upload(parcel: _Parcel, repo: str, api: HfApi, there: list[str]) -> str:
         commit_message=f"Upload {parcel.name}: data",
     )
     stale = sorted(name for name in there if DATA_FILE.fullmatch(name) and name not in parcel.files)
-    card = CommitOperationAdd(CARD, parcel.folder / CARD)
+    card = CommitOperationAdd(CARD, _card_of(parcel, repo).encode())
     return api.create_commit(
         repo,
         [card, *(CommitOperationDelete(name) for name in stale)],
         repo_type=parcel.kind,
         commit_message=f"Upload {parcel.name}: card",
     ).oid
+
+
+def _card_of(parcel: _Parcel, repo: str) -> str:
+    """The folder's card, with the repository's name where it shows how to load it."""
+    text = (parcel.folder / CARD).read_text(encoding="utf-8")
+    example = re.compile(rf'load_dataset\("emobox/{re.escape(parcel.name)}", "(\w+)"\)[^\n]*')
+    return example.sub(rf'load_dataset("{repo}", "\1")', text)
 
 
 def _explain(error: BaseException, api: HfApi, repo: str) -> str:

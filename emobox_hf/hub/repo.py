@@ -21,9 +21,10 @@ import yaml
 from huggingface_hub import DatasetCard, DatasetCardData, metadata_load
 
 import emobox_hf
-from emobox_hf.corpora.configurations import list_configs, list_splits
-from emobox_hf.corpora.folds import Partition, partition
+from emobox_hf.corpora.configurations import list_splits
+from emobox_hf.corpora.folds import Partition
 from emobox_hf.corpora.manifest import Manifest
+from emobox_hf.corpora.row_order import list_cells, list_partitions, order_rows
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.files import sha256_of_file
@@ -73,17 +74,13 @@ def build_repository(
     Raises:
         InputError: `out` exists, a file does not decode, or the folds cannot be had.
     """
-    partitions = {name: partition(manifest, name, folds_dir=folds_dir) for name in list_configs(manifest.spec)}
-    split_of = {
-        name: {u.key: split for split, members in part.splits.items() for u in members}
-        for name, part in partitions.items()
-    }
-    cell_of = {u.key: tuple(split_of[name].get(u.key, "") for name in partitions) for u in manifest.utterances}
-    by_cell = sorted(manifest.utterances, key=lambda utterance: cell_of[utterance.key])
+    partitions = list_partitions(manifest, folds_dir=folds_dir)
+    cell_of = list_cells(partitions)
+    ordered = order_rows(manifest.utterances, partitions)
     with new_folder(out, overwrite=overwrite) as folder:
         (folder / "data").mkdir()
         files: dict[tuple[str, ...], list[_File]] = {}
-        for number, (cell, members) in enumerate(groupby(watch(by_cell), key=lambda member: cell_of[member.key])):
+        for number, (cell, members) in enumerate(groupby(watch(ordered), key=lambda member: cell_of[member.key])):
             groups = _row_groups(manifest, members, link=link, max_bytes=min(MAX_GROUP_BYTES, max_file_bytes))
             files[cell] = _write_files(groups, folder, f"data/{number:04d}", max_file_bytes=max_file_bytes)
         DatasetCard(_card(manifest, partitions, files)).save(folder / "README.md")

@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections import Counter
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from layout import LISTS, has_lists, lay_out, normal_label, published_keys, read
 from emobox_hf.corpora.configurations import list_folds
 from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import search_corpus
+from emobox_hf.corpora.row_order import list_cells, list_partitions, order_rows
 from emobox_hf.corpora.spec import list_corpora, load_spec
 
 LISTED = [name for name in list_corpora() if has_lists(name)]
@@ -90,3 +92,19 @@ def check_fold(found, published, manifest) -> None:
         published["train"] = {u.key for u in manifest.utterances}.difference(*published.values())
     for split, keys in published.items():
         assert ours[split] == keys, split
+
+
+def test_rows_of_a_split_come_in_whole_cells_and_by_key(corpus):
+    """So that a repository of files, whose splits are lists of whole files, has the order of the corpus on disk."""
+    manifest, _ = corpus
+    partitions = list_partitions(manifest, folds_dir=LISTS)
+    cells = list_cells(partitions)
+    whole = [u.key for u in order_rows(manifest.utterances, partitions)]
+    assert sorted(whole) == [u.key for u in manifest.utterances]
+    place = {key: number for number, key in enumerate(whole)}
+    for part in partitions.values():
+        for members in part.splits.values():
+            rows = [u.key for u in order_rows(members, partitions)]
+            assert [place[key] for key in rows] == sorted(place[key] for key in rows)
+            runs = [cell for cell, _ in groupby(rows, key=cells.get)]
+            assert len(runs) == len(set(runs))

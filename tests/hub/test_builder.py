@@ -206,3 +206,54 @@ def test_published_folds_come_through_the_builder(name: str, tmp_path: Path, emo
         listed = emobox_data / name / "fold_1" / f"{name}_{split}_fold_1.jsonl"
         keys = {json.loads(line)["key"] for line in listed.read_text(encoding="utf-8").splitlines()}
         assert {key for part in names for key in fold[part]["key"]} == keys
+
+
+def test_another_rule_is_another_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a new version, a changed validation rule must not be served the rows of the old one."""
+    from emobox_hf.corpora import folds
+
+    spec, found = load_spec("polish"), []
+    for share in (0.2, 0.3):
+        monkeypatch.setattr(folds.ValidationRule.__init__, "__defaults__", (share, 0))
+        folds.rules_digest.cache_clear()
+        found.append(fingerprint(spec))
+    folds.rules_digest.cache_clear()
+    assert found[0] != found[1]
+
+
+def test_an_incomplete_corpus_is_searched_once(polish: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from emobox_hf.corpora import manifest
+
+    (polish / "m3.a_nie_1.wav").unlink()
+    searched, search = [], manifest.search_corpus
+    monkeypatch.setattr(manifest, "search_corpus", lambda *a, **k: searched.append(1) or search(*a, **k))
+    load("polish", "fold1", data_dir=str(polish), allow_missing=True)
+    assert searched == [1]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [({"revision": "main"}, "has no revision 'main'"), ({"data_files": "a.wav"}, "finds its files by itself")],
+)
+def test_what_a_corpus_on_disk_does_not_have_is_refused(polish: Path, option: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load("polish", "fold1", data_dir=str(polish), **option)
+
+
+def test_a_folder_that_is_named_goes_before_a_built_one(
+    polish: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emobox_hf.hub.repo import build_repository
+
+    monkeypatch.chdir(tmp_path)
+    build_repository(emobox_hf.build_manifest("polish", polish), Path("emobox/polish"))
+    direct = load("polish", "fold1", data_dir=str(polish))["test"].cast_column("audio", datasets.Audio(decode=False))
+    assert direct[0]["audio"]["path"] == str(polish / "m3.a_nie_1.wav")
+    built = load("polish", "fold1")["test"].cast_column("audio", datasets.Audio(decode=False))
+    assert built[0]["audio"]["bytes"] is not None
+    assert list(built["key"]) == list(direct["key"])
+
+
+def test_names_do_where_objects_do(polish: Path) -> None:
+    assert emobox_hf.list_configs("polish")[0] == "fold1"
+    assert emobox_hf.build_manifest("polish", polish).is_complete

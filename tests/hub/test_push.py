@@ -73,13 +73,29 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def as_pushed(folder: Path) -> dict[str, bytes]:
+    """The contents of a folder, its card as it names the repository."""
+    files = contents(folder)
+    card = files["README.md"].replace(
+        b'load_dataset("emobox/polish", "fold1")  # or the path of this folder', b"EXAMPLE"
+    )
+    return files | {"README.md": card.replace(b"EXAMPLE", f'load_dataset("{REPO}", "fold1")'.encode())}
+
+
+def test_a_card_names_the_repository_that_it_is_pushed_to(folder: Path, hub: Hub, api: HfApi) -> None:
+    push_folder(folder, REPO, api=api)
+    card = hub.repos[KEPT].files["README.md"].decode()
+    assert f'load_dataset("{REPO}", "fold1")\n' in card
+    assert "emobox/polish" not in card
+
+
 def test_every_file_arrives_byte_for_byte_in_a_private_repository(folder: Path, hub: Hub, api: HfApi) -> None:
     pushed = push_folder(folder, REPO, api=api)
     assert pushed.url == f"{hub.endpoint}/{KEPT}"
     assert pushed.is_changed
     there = hub.repos[KEPT]
     assert there.private
-    assert {name: data for name, data in there.files.items() if name != ".gitattributes"} == contents(folder)
+    assert {name: data for name, data in there.files.items() if name != ".gitattributes"} == as_pushed(folder)
 
 
 def test_the_card_comes_after_the_data(folder: Path, hub: Hub, api: HfApi) -> None:
@@ -108,7 +124,7 @@ def test_an_interrupted_push_goes_on_where_it_stopped(folder: Path, hub: Hub, ap
     hub.fails_at = None
     push_folder(folder, REPO, api=api)
     assert hub.uploads - tried == n_files - arrived
-    assert {name: data for name, data in there.files.items() if name != ".gitattributes"} == contents(folder)
+    assert {name: data for name, data in there.files.items() if name != ".gitattributes"} == as_pushed(folder)
 
 
 def test_what_arrived_is_what_load_dataset_reads(folder: Path, hub: Hub, api: HfApi, tmp_path: Path) -> None:

@@ -22,6 +22,12 @@ def test_the_metric_is_known_after_the_import(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 
+def test_a_misspelt_metric_gets_a_suggestion(tmp_path: Path) -> None:
+    code = "import emobox_hf, evaluate; evaluate.load('emobox/sermetrics')"
+    outcome = subprocess.run([sys.executable, "-c", code], check=False, cwd=tmp_path, capture_output=True, text=True)
+    assert "no metric 'emobox/sermetrics'; did you mean 'emobox/ser_metrics'?" in outcome.stderr
+
+
 def test_a_built_folder_of_that_name_comes_first(tmp_path: Path) -> None:
     folder = tmp_path / "emobox" / "savee"
     folder.mkdir(parents=True)

@@ -63,6 +63,10 @@ def test_every_configuration_has_the_rows_of_its_partition(built: Path, polish: 
     assert {name: sorted(split["key"]) for name, split in read.items()} == {
         name: [u.key for u in split] for name, split in expected.items()
     }
+    direct = datasets.load_dataset("emobox/polish", config, data_dir=str(polish))
+    assert {name: list(split["key"]) for name, split in read.items()} == {
+        name: list(split["key"]) for name, split in direct.items()
+    }
     assert read["train"].features["emotion"].names == ["Angry", "Neutral", "Fear"]
 
 

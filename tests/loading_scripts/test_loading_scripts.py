@@ -36,6 +36,19 @@ def test_a_script_loads_decodes_and_streams(checkout: Path, tmp_path: Path) -> N
     assert next(iter(streamed))["key"] == fold["test"][0]["key"]
 
 
+@pytest.mark.parametrize("config", list_configs(load_spec("polish")))
+def test_a_script_has_the_rows_in_the_order_of_the_other_doors(config: str, checkout: Path, tmp_path: Path) -> None:
+    import emobox_hf  # noqa: F401 - makes the id known
+
+    make_polish(tmp_path, load_spec("polish"))
+    script = str(checkout / "loading_scripts" / "polish")
+    scripted = datasets.load_dataset(script, config, data_dir=str(tmp_path), trust_remote_code=True)
+    direct = datasets.load_dataset("emobox/polish", config, data_dir=str(tmp_path))
+    assert {name: split["key"] for name, split in scripted.items()} == {
+        name: split["key"] for name, split in direct.items()
+    }
+
+
 @pytest.mark.parametrize("name", ["iemocap", "ravdess", "savee"])
 def test_a_script_gives_the_published_folds(name: str, checkout: Path, tmp_path: Path, emobox_data: Path) -> None:
     spec = load_spec(name)
