@@ -139,9 +139,9 @@ def partition(
         digests = {"test": spec.drawn.cross_corpus_sha256}
     sizes = {split: f" {getattr(published, split)}" for split in SPLITS} if published else {}
     _verify(manifest, config, assignment, digests, sizes)
-    splits = {
-        split: tuple(u for u in manifest.utterances if u.key in assignment.keys.get(split, ())) for split in SPLITS
-    }
+    empty: set[str] = set()
+    chosen = {split: assignment.keys.get(split, empty) for split in SPLITS}
+    splits = {split: tuple([u for u in manifest.utterances if u.key in keys]) for split, keys in chosen.items()}
     if "validation" in assignment.keys:
         return Partition(config, splits, assignment.source, assignment.validation)
     rule = validation or ValidationRule()

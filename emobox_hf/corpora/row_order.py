@@ -35,20 +35,25 @@ def list_partitions(
     return partitions
 
 
-def order_rows(utterances: Iterable[Utterance], partitions: Mapping[str, Partition]) -> list[Utterance]:
+Cells = Mapping[str, tuple[str, ...]]
+"""Key of an utterance -> its split in each configuration of the corpus, empty where it is in none."""
+
+
+def list_cells(partitions: Mapping[str, Partition]) -> Cells:
+    """The cell of every utterance of some configurations."""
+    keys = {u.key for part in partitions.values() for members in part.splits.values() for u in members}
+    cells = {key: [""] * len(partitions) for key in keys}
+    for index, part in enumerate(partitions.values()):
+        for split, members in part.splits.items():
+            for u in members:
+                cells[u.key][index] = split
+    return {key: tuple(cell) for key, cell in cells.items()}
+
+
+def order_rows(utterances: Iterable[Utterance], cells: Cells) -> list[Utterance]:
     """Utterances in the one order of rows that every door has: by their splits in all configurations, then by key.
 
     Utterances that share their split in every configuration stand together, so that a repository of files can store
     each once and have every split of every configuration as a list of whole files.
     """
-    cells = list_cells(partitions)
     return sorted(utterances, key=lambda u: (cells[u.key], u.key))
-
-
-def list_cells(partitions: Mapping[str, Partition]) -> dict[str, tuple[str, ...]]:
-    """Key -> its split in each of some configurations, empty where it is in none."""
-    split_of = [
-        {u.key: split for split, members in part.splits.items() for u in members} for part in partitions.values()
-    ]
-    keys = {key for one in split_of for key in one}
-    return {key: tuple(one.get(key, "") for one in split_of) for key in keys}

@@ -15,7 +15,7 @@ from emobox_hf.audio import SAMPLE_RATE_HZ, encode_flac, is_plain, read_waveform
 from emobox_hf.corpora.configurations import list_configs
 from emobox_hf.corpora.folds import rules_digest
 from emobox_hf.corpora.manifest import Manifest, build_manifest, find_corpus
-from emobox_hf.corpora.row_order import list_partitions, order_rows
+from emobox_hf.corpora.row_order import list_cells, list_partitions, order_rows
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
@@ -158,7 +158,8 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         )
         self._manifest = None  # it has served; a builder is pickled for several processes
         partitions = list_partitions(manifest, folds_dir=config.folds_dir, needed=[config.name])
-        splits = {name: order_rows(members, partitions) for name, members in partitions[config.name].splits.items()}
+        cells = list_cells(partitions)
+        splits = {name: order_rows(members, cells) for name, members in partitions[config.name].splits.items()}
         return [
             datasets.SplitGenerator(
                 name=name,

@@ -76,7 +76,7 @@ def build_repository(
     """
     partitions = list_partitions(manifest, folds_dir=folds_dir)
     cell_of = list_cells(partitions)
-    ordered = order_rows(manifest.utterances, partitions)
+    ordered = order_rows(manifest.utterances, cell_of)
     with new_folder(out, overwrite=overwrite) as folder:
         (folder / "data").mkdir()
         files: dict[tuple[str, ...], list[_File]] = {}

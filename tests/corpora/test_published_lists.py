@@ -99,12 +99,12 @@ def test_rows_of_a_split_come_in_whole_cells_and_by_key(corpus):
     manifest, _ = corpus
     partitions = list_partitions(manifest, folds_dir=LISTS)
     cells = list_cells(partitions)
-    whole = [u.key for u in order_rows(manifest.utterances, partitions)]
+    whole = [u.key for u in order_rows(manifest.utterances, cells)]
     assert sorted(whole) == [u.key for u in manifest.utterances]
     place = {key: number for number, key in enumerate(whole)}
     for part in partitions.values():
         for members in part.splits.values():
-            rows = [u.key for u in order_rows(members, partitions)]
+            rows = [u.key for u in order_rows(members, cells)]
             assert [place[key] for key in rows] == sorted(place[key] for key in rows)
             runs = [cell for cell, _ in groupby(rows, key=cells.get)]
             assert len(runs) == len(set(runs))

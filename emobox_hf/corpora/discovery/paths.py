@@ -2,7 +2,7 @@
 
 import re
 
-from emobox_hf.corpora.discovery.matching import match_in_time
+from emobox_hf.corpora.discovery.matching import matching_in_time
 from emobox_hf.corpora.discovery.rows import describe, make_key, map_emotion
 from emobox_hf.corpora.discovery.tree import FileTree, comparable
 from emobox_hf.corpora.spec import CorpusSpec
@@ -21,14 +21,14 @@ def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
     # the prefix is lazy, so that optional folders at the start of a pattern are tried before they are skipped
     pattern = re.compile(rf"(?:.*?/)??(?:{spec.discovery.pattern})")
     template = spec.discovery.key or f"{spec.name}-{{stem}}"
-    for path in tree.audio():
-        name = comparable(path)
-        match = match_in_time(pattern, name, f"{spec.typed_name}: discovery.pattern")
+    with matching_in_time(pattern, f"{spec.typed_name}: discovery.pattern") as fullmatch:
+        matches = [(path, fullmatch(comparable(path))) for path in tree.audio()]
+    for path, match in matches:
         if match is None:
             findings.unexpected.append(path)
             continue
         row = match.groupdict()
-        key = make_key(spec, template, row, name)
+        key = make_key(spec, template, row, path)
         raw_emotion = row.pop("emotion")
         emotion = map_emotion(spec, raw_emotion, path)
         reason = spec.discovery.skip.get(key) or spec.labels_left_out.get(raw_emotion)

@@ -2,7 +2,6 @@
 
 import typing
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from emobox_hf.corpora.discovery.tree import FileTree, comparable
 from emobox_hf.corpora.spec import ROW_FIELDS, CorpusSpec, LabelTable
@@ -19,12 +18,13 @@ class Cell(str):
     @property
     def name(self) -> str:
         """The last part of a path."""
-        return PurePosixPath(self).name
+        return self.rpartition("/")[2]
 
     @property
     def stem(self) -> str:
         """The last part of a path without its extension."""
-        return PurePosixPath(self).stem
+        stem, dot, _ = self.name.rpartition(".")
+        return stem if dot and stem else self.name
 
 
 def map_emotion(spec: CorpusSpec, raw_emotion: str, where: str) -> str | None:
