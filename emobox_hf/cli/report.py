@@ -2,27 +2,23 @@
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emobox_hf.cli.options import add_places
+from emobox_hf.errors import InputError, suggest
 
 if TYPE_CHECKING:
-    from emobox_hf.report.collect import Run
+    from emobox_hf.report.kinds import ReportOptions
     from emobox_hf.report.table import Table
-
-SCORES = ("ua", "wa", "macro_f1")
 
 
 def add_verbs(verbs: Any) -> None:
     """Add this group's verbs to `emobox`."""
     verb = verbs.add_parser("report", help="tables and figures from finished runs")
-    verb.add_argument(
-        "kind", choices=tuple(KINDS), help="; ".join(f"{name}: {text}" for name, (text, _) in KINDS.items())
-    )
-    verb.add_argument("runs", type=Path, nargs="?", default=Path("runs"), help="the folder they are under (runs)")
-    verb.add_argument("--score", choices=SCORES, default="ua", help="of the benchmark and languages tables")
+    verb.add_argument("kind", help="benchmark, cross, layers, partition, noise, languages; `list` tells of each")
+    verb.add_argument("runs", type=Path, nargs="?", default=Path("runs"), help="the folder they are under")
+    verb.add_argument("--score", default="ua", help="of the benchmark and languages tables: ua, wa, macro_f1")
     verb.add_argument(
         "--with-contaminated", action="store_true", help="average over corpora that an encoder was trained on, too"
     )
@@ -39,16 +35,23 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from emobox_hf.errors import InputError
-    from emobox_hf.report.collect import find_runs
     from emobox_hf.report.figures import DRAWINGS
+    from emobox_hf.report.kinds import KINDS, ReportOptions, make_tables
+    from emobox_hf.report.table import align
 
+    if arguments.kind == "list":
+        texts = {name: kind.text for name, kind in KINDS.items()}
+        print(json.dumps(texts, indent=1) if arguments.json else align(list(texts.items())))
+        return 0
+    if arguments.kind not in KINDS:
+        raise InputError(f"no report of kind {arguments.kind!r}{suggest(arguments.kind, KINDS)}")
     if arguments.figure and arguments.kind not in DRAWINGS:
         raise InputError(f"figures are drawn of {', '.join(DRAWINGS)}, not of {arguments.kind}")
+    options = ReportOptions(score=arguments.score, with_contaminated=arguments.with_contaminated)
     if arguments.predictions or arguments.corpus:
-        tables = _pseudo_labels(arguments)
+        tables = _compare_pseudo_labels(arguments, options)
     else:
-        tables = KINDS[arguments.kind][1](find_runs(arguments.runs), arguments)
+        tables = make_tables(arguments.kind, [arguments.runs], options)
     if arguments.json:
         print(json.dumps([table.to_dict() for table in tables], indent=1, ensure_ascii=False))
     elif arguments.markdown:
@@ -60,66 +63,15 @@ def _report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def make_tables(kind: str, folders: Sequence[Path]) -> "list[Table]":
-    """The tables of one kind, from the runs in these folders.
-
-    Raises:
-        InputError: There is no such kind, or the runs are not for it.
-    """
-    from emobox_hf.errors import InputError, suggest
-    from emobox_hf.report.collect import find_runs
-
-    if kind not in KINDS:
-        raise InputError(f"no report of kind {kind!r}{suggest(kind, KINDS)}")
-    runs = [run for folder in folders for run in find_runs(folder)]
-    defaults = argparse.Namespace(score="ua", with_contaminated=False)
-    return KINDS[kind][1](runs, defaults)
-
-
-def _benchmark(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
-    from emobox_hf.report.benchmark import benchmark_table
-
-    return [benchmark_table(runs, score=arguments.score, with_contaminated=arguments.with_contaminated)]
-
-
-def _cross(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
-    from emobox_hf.encoders.known.table import find_known
-    from emobox_hf.report.cross import cross_tables, paper_tables
-
-    known = (find_known(run.encoder) for run in runs)
-    ids = dict.fromkeys(encoder.id for encoder in known if encoder is not None)
-    return [*cross_tables(runs), *(table for name in ids for table in paper_tables(name))]
-
-
-def _layers(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
-    from emobox_hf.report.layers import layers_table
-
-    return [layers_table(runs)]
-
-
-def _partition(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
-    from emobox_hf.report.partition import partition_table
-
-    return [partition_table(runs)]
-
-
-def _noise(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
-    from emobox_hf.report.noise import agreement_table, doubt_table, noise_curve
-
-    chosen = [run for run in runs if run.kind_of_folds == "random"]
-    details = (table for run in chosen for table in (noise_curve(run), doubt_table(run)))
-    return [agreement_table(chosen), *details]
-
-
-def _pseudo_labels(arguments: argparse.Namespace) -> "list[Table]":
+def _compare_pseudo_labels(arguments: argparse.Namespace, options: "ReportOptions") -> "list[Table]":
     """Pseudo-labels against annotation, beside what runs say where there are any; no sound is read.
 
     Raises:
         InputError: Another kind is asked for, or files and corpora do not pair.
     """
-    from emobox_hf.errors import InputError
     from emobox_hf.report.agreement import compare_with_runs, confusion_table, emotion_table, judge, overview_table
     from emobox_hf.report.collect import find_runs
+    from emobox_hf.report.kinds import noise_tables
     from emobox_hf.results import RECORD
 
     files, corpora = arguments.predictions, arguments.corpus
@@ -140,21 +92,4 @@ def _pseudo_labels(arguments: argparse.Namespace) -> "list[Table]":
     tables = [overview_table(judged)]
     for one in judged:
         tables += [emotion_table(one), confusion_table(one), *compare_with_runs(one, runs)]
-    return [*tables, *(_noise(probed, arguments) if probed else [])]
-
-
-def _languages(runs: "list[Run]", arguments: argparse.Namespace) -> "list[Table]":
-    from emobox_hf.report.languages import languages_tables
-
-    return languages_tables(runs, score=arguments.score, with_contaminated=arguments.with_contaminated)
-
-
-Make = Callable[["list[Run]", argparse.Namespace], "list[Table]"]
-KINDS: dict[str, tuple[str, Make]] = {
-    "benchmark": ("corpora by encoders", _benchmark),
-    "cross": ("who trains by who tests", _cross),
-    "layers": ("UA by layer", _layers),
-    "partition": ("one encoder under several kinds of folds", _partition),
-    "noise": ("labels that probes on random folds doubt, or that pseudo-labels differ from", _noise),
-    "languages": ("languages that an encoder has heard, and others", _languages),
-}
+    return [*tables, *(noise_tables(probed, options) if probed else [])]

@@ -65,10 +65,10 @@ def _run(series: "Series", *, as_json: bool) -> int:
         InputError: There is no report of the series' kind.
     """
     from emobox_hf.cli.probe import run_and_show
-    from emobox_hf.cli.report import KINDS, make_tables
     from emobox_hf.errors import InputError, suggest
     from emobox_hf.experiments.launch import is_first_process, leave_group
     from emobox_hf.experiments.series import run_series
+    from emobox_hf.report.kinds import KINDS, make_tables
 
     if series.report not in KINDS:  # known before the work is done
         raise InputError(f"no report of kind {series.report!r}{suggest(series.report, KINDS)}")

@@ -30,11 +30,21 @@ def record_fold(
     part: Partition,
     result: ProbeResult,
     references: NDArray[np.int64],
+    speakers: Sequence[str | None],
     *,
     left_out: Collection[str],
 ) -> FoldRecord:
-    """What a record says of one fold and seed; `references` are the labels of the test part without `left_out`."""
-    scores, labels = _score(plan, result, references), plan.settings.partition
+    """What a record says of one fold and seed.
+
+    Args:
+        plan: The run.
+        part: The fold.
+        result: The probe that is scored.
+        references: Labels of the test part without `left_out`, as numbers.
+        speakers: Who speaks its utterances.
+        left_out: Keys of utterances without features.
+    """
+    scores, labels = _score(plan, result, references, speakers), plan.settings.partition
     sizes = {name: sum(u.key not in left_out for u in split) for name, split in part.splits.items()}
     return FoldRecord(
         fold=result.fold,
@@ -51,7 +61,7 @@ def record_fold(
         candidates=[dataclasses.asdict(candidate) for candidate in result.candidates],
         untrained_classes=[labels.trained_labels[index] for index in result.untrained_classes],
         scores={
-            **{name: getattr(scores, name) for name in SCORES},
+            **scores.values,
             "recall": dict(zip(labels.scored_labels, scores.recall, strict=True)),
             "confusion_matrix": [list(row) for row in scores.confusion_matrix],
             "absent": [labels.scored_labels[index] for index in scores.absent_classes],
@@ -60,27 +70,35 @@ def record_fold(
     )
 
 
-def record_layers(plan: Plan, probed: Probed, references: NDArray[np.int64]) -> list[LayerRecord]:
+def record_layers(
+    plan: Plan, probed: Probed, references: NDArray[np.int64], speakers: Sequence[str | None]
+) -> list[LayerRecord]:
     """A line for each layer that was probed; none where one layer was asked for."""
     records = []
     for layer, result in probed.layers.items():
-        scores = _score(plan, result, references)
+        scores = _score(plan, result, references, speakers)
         records.append(
             LayerRecord(
                 fold=result.fold,
                 layer=layer,
                 is_chosen=result is probed.result,
                 validation_ua=result.validation_ua,
-                scores={name: getattr(scores, name) for name in SCORES},
+                scores=dict(scores.values),
                 weights=None if result.layer_weights is None else list(result.layer_weights),
             )
         )
     return records
 
 
-def _score(plan: Plan, result: ProbeResult, references: NDArray[np.int64]) -> Scores:
-    n_classes = len(plan.settings.partition.scored_labels)
-    return compute_scores(references, keep_scored(plan, result).argmax(axis=1), n_classes)
+def _score(plan: Plan, result: ProbeResult, references: NDArray[np.int64], speakers: Sequence[str | None]) -> Scores:
+    probabilities = keep_scored(plan, result)
+    return compute_scores(
+        references,
+        probabilities.argmax(axis=1),
+        probabilities.shape[1],
+        speakers=None if None in speakers else speakers,
+        probabilities=probabilities,
+    )
 
 
 def _audit(plan: Plan, part: Partition) -> dict[str, Any]:
@@ -96,6 +114,8 @@ def summarize(folds: Sequence[FoldRecord]) -> dict[str, dict[str, float | None]]
     names = list(dict.fromkeys(fold.fold for fold in folds))
     summary = {}
     for score in SCORES:
+        if any(score not in fold.scores for fold in folds):
+            continue  # it needs what some fold lacks, such as speakers
         values = [float(np.mean([f.scores[score] for f in folds if f.fold == name])) for name in names]
         mean, deviation = mean_over_folds(values)
         summary[score] = {"mean": mean, "std": deviation}

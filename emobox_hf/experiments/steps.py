@@ -48,8 +48,8 @@ def score_run(
         probabilities = keep_scored(plan, result)
         keys, speakers, paths = zip(*((u.key, u.speaker, u.path) for u in test), strict=True)
         predictions.append(FoldPredictions(result.fold, result.seed, keys, speakers, paths, references, probabilities))
-        folds.append(record_fold(plan, part, result, references, left_out=left_out))
-        layers += record_layers(plan, one, references)
+        folds.append(record_fold(plan, part, result, references, speakers, left_out=left_out))
+        layers += record_layers(plan, one, references, speakers)
     record = RunRecord(
         settings=plan.settings,
         labels=list(scored),

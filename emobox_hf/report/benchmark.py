@@ -74,6 +74,8 @@ def _columns(
 
 def _paper(corpus: str, score: str) -> dict[str, float]:
     """Encoder to the paper's score in percent."""
+    if score not in PAPER_METRICS:
+        return {}
     return {encoder: scores[PAPER_METRICS[score]] for encoder, scores in paper_scores(corpus).items()}
 
 

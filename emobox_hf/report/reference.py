@@ -4,7 +4,7 @@ import csv
 from importlib import resources
 
 PAPER_METRICS = {"ua": "ua", "wa": "wa", "macro_f1": "f1"}
-"""A score's name in the paper's table."""
+"""The paper's name of each score that it has."""
 
 
 def paper_scores(corpus: str) -> dict[str, dict[str, float]]:

@@ -1,40 +1,44 @@
 """Tables of scores for people, computed from records."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from emobox_hf.corpora.configurations import PUBLISHED, kind_of
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS
 from emobox_hf.options import describe
 from emobox_hf.report.reference import PAPER_METRICS, paper_scores
-from emobox_hf.report.table import align
+from emobox_hf.report.table import align, percent, show
 from emobox_hf.results import ALL_LAYERS, LAST, EncoderSettings, RunRecord
-
-COLUMNS = {"ua": "UA", "wa": "WA", "macro_f1": "macro F1"}
+from emobox_hf.scores import shown_scores
 
 
 def run_table(record: RunRecord) -> str:
     """A run's scores in percent, a line a fold (its seeds averaged), mean and spread, and the paper's beside."""
-    rows = [["fold", "test", *COLUMNS.values(), "chosen on validation"]]
+    shown = shown_scores()
+    rows = [["fold", "test", *shown.values(), "chosen on validation"]]
     for name in dict.fromkeys(fold.fold for fold in record.folds):
         folds = [fold for fold in record.folds if fold.fold == name]
-        means = [_percent(float(np.mean([fold.scores[score] for fold in folds]))) for score in COLUMNS]
+        means = [_mean([fold.scores for fold in folds], score) for score in shown]
         chosen = "; ".join(", ".join(f"{key} {value:g}" for key, value in fold.chosen.items()) for fold in folds)
         rows.append([name, str(folds[0].n_test), *means, chosen.replace("_", " ")])
     summary = record.summary
-    rows.append(["mean", "", *(_percent(summary[score]["mean"] or 0.0) for score in COLUMNS), ""])
-    deviations = [value for score in COLUMNS if (value := summary[score]["std"]) is not None]
-    if deviations:  # a single fold has none
-        rows.append(["spread", "", *map(_percent, deviations), "standard deviation over folds"])
+    means, deviations = ([_percent(summary.get(score, {}).get(name)) for score in shown] for name in ("mean", "std"))
+    rows.append(["mean", "", *means, ""])
+    if any(deviations):  # a single fold has none
+        rows.append(["spread", "", *deviations, "standard deviation over folds"])
     layers = ["", layer_table(record)] if record.layers else []
     return "\n".join([_headline(record), "", align(rows), *layers, "", *_notes(record), *_paper_lines(record)])
 
 
 def layer_table(record: RunRecord) -> str:
     """Scores in percent of each layer's probe, a line a layer, means over folds; where validation chose it."""
-    rows = [["layer", *COLUMNS.values(), "UA on validation", "chosen in"]]
+    shown = shown_scores()
+    rows = [["layer", *shown.values(), "UA on validation", "chosen in"]]
     for layer in dict.fromkeys(line.layer for line in record.layers):
         lines = [line for line in record.layers if line.layer == layer]
-        means = [_percent(float(np.mean([line.scores[score] for line in lines]))) for score in COLUMNS]
+        means = [_mean([line.scores for line in lines], score) for score in shown]
         validation = _percent(float(np.mean([line.validation_ua for line in lines])))
         rows.append([str(layer), *means, validation, ", ".join(line.fold for line in lines if line.is_chosen)])
     return align(rows)
@@ -46,9 +50,8 @@ def _headline(record: RunRecord) -> str:
     encoder, seeds = settings.encoder, dict.fromkeys(fold.seed for fold in record.folds)
     layer = {LAST: "last layer", ALL_LAYERS: "best layer by validation"}.get(encoder.layer, f"layer {encoder.layer}")
     told = settings.options
-    usual = EncoderSettings
-    context = f", {told['context']}" if encoder.context != usual.context else ""
-    precision = f", {encoder.mixed_precision}" if encoder.mixed_precision != usual.mixed_precision else ""
+    context = f", {told['context']}" if encoder.context != EncoderSettings.context else ""
+    precision = f", {encoder.mixed_precision}" if encoder.mixed_precision != EncoderSettings.mixed_precision else ""
     norm = f", {told['output_norm']}" if settings.features.output_norm else ""
     drawn = f", seeds {' '.join(map(str, seeds))}" if "seeds" in settings.probe.settings() else ""
     return (
@@ -87,12 +90,18 @@ def _paper_lines(record: RunRecord) -> list[str]:
     if not scores or any(kind_of(fold.fold) != PUBLISHED for fold in record.folds):
         return []
     ranked = sorted(scores, key=lambda name: -scores[name]["ua"])
-    rows = [["paper (last layer, all folds)", *COLUMNS.values(), "Hub"]]
+    rows = [["paper (last layer, all folds)", *(shown_scores()[score] for score in PAPER_METRICS), "Hub"]]
     for name in ranked:
         home = KNOWN_ENCODERS[name].repo_id or "" if name in KNOWN_ENCODERS else ""
         rows.append([name, *(f"{scores[name][metric]:.1f}" for metric in PAPER_METRICS.values()), home])
     return ["", align(rows)]
 
 
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}"
+def _mean(scores: Sequence[Mapping[str, Any]], name: str) -> str:
+    """The mean of one score; empty where the record, of an earlier version, does not have it."""
+    values = [one[name] for one in scores if one.get(name) is not None]
+    return _percent(float(np.mean(values)) if values else None)
+
+
+def _percent(fraction: float | None) -> str:
+    return show(percent(fraction))

@@ -1,9 +1,11 @@
-"""UA, WA, macro F1 and their uncertainty from integer arrays: NumPy only, and the one home of each formula."""
+"""UA, WA, macro F1 and their uncertainty from integer arrays: NumPy only, and the one home of each formula.
+
+A new score that is one number is an entry of `table.SCORES`: a function of the confusion matrix, or of the rows
+(speakers, probabilities), and then a key of the metric and of records and a column of tables. Formulas stand in
+`classification`, uncertainty in `intervals`.
+"""
 
 from emobox_hf.scores.classification import (
-    SCORES,
-    Scores,
-    compute_scores,
     confusion_matrix,
     kappa,
     macro_f1,
@@ -11,11 +13,11 @@ from emobox_hf.scores.classification import (
     per_class_precision,
     per_class_recall,
     per_class_support,
-    score_confusion,
     ua,
     wa,
     weighted_f1,
 )
+from emobox_hf.scores.computing import compute_scores, score_confusion
 from emobox_hf.scores.intervals import (
     Difference,
     Interval,
@@ -23,11 +25,14 @@ from emobox_hf.scores.intervals import (
     bootstrap_intervals,
     mean_over_folds,
 )
+from emobox_hf.scores.table import SCORES, Rows, Score, Scores, shown_scores
 
 __all__ = [
     "SCORES",
     "Difference",
     "Interval",
+    "Rows",
+    "Score",
     "Scores",
     "bootstrap_differences",
     "bootstrap_intervals",
@@ -41,6 +46,7 @@ __all__ = [
     "per_class_recall",
     "per_class_support",
     "score_confusion",
+    "shown_scores",
     "ua",
     "wa",
     "weighted_f1",

@@ -1,4 +1,4 @@
-"""Scores of a single-label classifier, every one computed from its confusion matrix.
+"""Formulas of single-label classification, every one a function of the confusion matrix.
 
 A confusion matrix here is (..., classes, classes), integer or float counts: rows are references, columns predictions,
 and leading axes (folds, bootstrap resamples) pass through, so one formula serves one matrix and ten thousand. Every
@@ -6,8 +6,6 @@ matrix holds at least one utterance. Scores are fractions, 0 to 1. Where scikit-
 its own; what it does about classes that do not occur is stated at each function.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,63 +17,8 @@ Counts = npt.NDArray[np.number[Any]]
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """What a set of predictions scores, as plain Python values that compare and serialise.
-
-    Attributes:
-        ua: Unweighted average recall over the classes that the references contain.
-        wa: Accuracy, which is the recall weighted by support.
-        macro_f1: Mean F1 over the classes that the references or the predictions contain.
-        weighted_f1: Mean F1 weighted by support.
-        recall: One a class; None where the references lack the class.
-        confusion_matrix: Counts, rows references, columns predictions.
-        n: Number of utterances.
-        absent_classes: Classes of the set that the references lack, ascending; `ua` says nothing about them.
-    """
-
-    ua: float
-    wa: float
-    macro_f1: float
-    weighted_f1: float
-    recall: tuple[float | None, ...]
-    confusion_matrix: tuple[tuple[int, ...], ...]
-    n: int
-    absent_classes: tuple[int, ...]
-
-
-def compute_scores(references: npt.ArrayLike, predictions: npt.ArrayLike, n_classes: int) -> Scores:
-    """The scores of `predictions` (n,) against `references` (n,), integers from 0 to `n_classes` - 1.
-
-    Raises:
-        InputError: The arrays are empty, differ in length, or hold something else than such integers.
-
-    >>> scores = compute_scores([0, 0, 0, 1, 1], [0, 0, 1, 1, 1], 3)
-    >>> scores.recall, scores.absent_classes
-    ((0.6666666666666666, 1.0, None), (2,))
-    >>> round(scores.ua, 4), scores.wa, scores.macro_f1
-    (0.8333, 0.8, 0.8)
-    """
-    return score_confusion(confusion_matrix(references, predictions, n_classes))
-
-
-def score_confusion(confusion: npt.NDArray[np.int64]) -> Scores:
-    """The scores of one confusion matrix (classes, classes), say the sum of several folds' matrices."""
-    recall = per_class_recall(confusion)
-    return Scores(
-        ua=float(ua(confusion)),
-        wa=float(wa(confusion)),
-        macro_f1=float(macro_f1(confusion)),
-        weighted_f1=float(weighted_f1(confusion)),
-        recall=tuple(None if np.isnan(value) else float(value) for value in recall),
-        confusion_matrix=tuple(tuple(int(count) for count in row) for row in confusion),
-        n=int(confusion.sum()),
-        absent_classes=tuple(int(index) for index in np.flatnonzero(np.isnan(recall))),
-    )
-
-
 def confusion_matrix(references: npt.ArrayLike, predictions: npt.ArrayLike, n_classes: int) -> npt.NDArray[np.int64]:
-    """Counts int64 (classes, classes), rows references, columns predictions; raises as `compute_scores` does.
+    """Counts int64 (classes, classes), rows references, columns predictions; raises as `computing.compute_scores` does.
 
     >>> confusion_matrix([0, 0, 1], [0, 1, 1], 2).tolist()
     [[1, 1], [0, 1]]
@@ -139,15 +82,6 @@ def kappa(confusion: Counts) -> Floats:
     total = confusion.sum(axis=(-2, -1))
     expected = (confusion.sum(axis=-1) * confusion.sum(axis=-2)).sum(axis=-1) / total**2
     return _ratio(wa(confusion) - expected, np.asarray(1 - expected), empty=np.nan)
-
-
-SCORES: Mapping[str, Callable[[Counts], Floats]] = {
-    "ua": ua,
-    "wa": wa,
-    "macro_f1": macro_f1,
-    "weighted_f1": weighted_f1,
-}
-"""The scores that are one number, by the name they have in `Scores`, in records and in the metric."""
 
 
 def checked_labels(

@@ -10,14 +10,15 @@ ten or so, they are known to be too narrow. In a resample that lacks a class, UA
 by the same rule as for the full set.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from emobox_hf.errors import InputError
-from emobox_hf.scores.classification import SCORES, Floats, checked_labels, confusion_matrix
+from emobox_hf.scores.classification import Counts, Floats, checked_labels, confusion_matrix
+from emobox_hf.scores.table import SCORES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ def bootstrap_intervals(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """One interval for each of `SCORES`, all from the same resamples.
+    """One interval for each of `SCORES` that the confusion matrix gives, all from the same resamples.
 
     The result depends on the seed and on the set of utterances, not on their order.
 
@@ -82,7 +83,7 @@ def bootstrap_intervals(
     resamples, unit, n_units = _resample(references, [predictions], n_classes, speakers, confidence, n_resamples, seed)
     return {
         name: _interval(score(resamples[0]), confidence=confidence, unit=unit, n_units=n_units)
-        for name, score in SCORES.items()
+        for name, score in _formulas().items()
     }
 
 
@@ -97,7 +98,7 @@ def bootstrap_differences(
     n_resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Difference]:
-    """The paired difference `first` minus `second` for each of `SCORES`; arguments as in `bootstrap_intervals`.
+    """The paired difference `first` minus `second` for each of them; arguments as in `bootstrap_intervals`.
 
     Both systems are scored on the same resamples, so what is hard for both cancels out.
     """
@@ -111,8 +112,13 @@ def bootstrap_differences(
                 score(resamples[0]) - score(resamples[1]), confidence=confidence, unit=unit, n_units=n_units
             ),
         )
-        for name, score in SCORES.items()
+        for name, score in _formulas().items()
     }
+
+
+def _formulas() -> Mapping[str, Callable[[Counts], Floats]]:
+    """The scores that a confusion matrix gives: a resample is seen through its matrix alone."""
+    return {name: score.of_confusion for name, score in SCORES.items() if score.of_confusion is not None}
 
 
 def mean_over_folds(values: Sequence[float]) -> tuple[float, float | None]:

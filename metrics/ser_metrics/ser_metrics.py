@@ -5,11 +5,14 @@ from typing import Any
 
 import datasets
 import evaluate
+import numpy as np
 
 from emobox_hf.errors import InputError, first_five, suggest
-from emobox_hf.scores import SCORES, bootstrap_intervals, compute_scores
+from emobox_hf.scores import bootstrap_intervals, compute_scores
 
 Label = int | str
+SCALARS = "scores"
+"""The configuration that gives numbers alone, as trainers and trackers want them."""
 
 _DESCRIPTION = """\
 The scores of EmoBox for speech emotion recognition: unweighted average recall (UA, also called balanced accuracy or
@@ -43,6 +46,8 @@ Args:
         Speakers are resampled if given, utterances if not.
     n_resamples (`int`, defaults to 1000): Number of bootstrap resamples.
     seed (`int`, defaults to 0): Seed of the resampling; the same seed gives the same interval.
+    ignore_index (`int`, *optional*): Leave out utterances with this reference, such as transformers' -100. Without it a
+        negative class is refused unless `labels` names it.
 
 Returns:
     A flat `dict` of numbers and lists, all scores from 0 to 1:
@@ -56,6 +61,9 @@ Returns:
     absent_classes (`list`): The labels that no reference has, so `ua` does not cover them; left out where `labels` was
         not given and there is none.
     ua_interval, wa_interval, macro_f1_interval, weighted_f1_interval (`list`): [low, high], with `confidence` only.
+
+    Loaded as `evaluate.load("emobox/ser_metrics", "scores")` it returns the numbers alone, intervals as `ua_low`,
+    `ua_high` …, which is what a `Trainer` can log.
 
 Examples:
     >>> import emobox_hf
@@ -90,6 +98,10 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
     """UA, WA, macro F1, weighted F1, per-class recall and confusion matrix, with optional bootstrap intervals."""
 
     def _info(self) -> evaluate.MetricInfo:
+        if self.config_name not in ("default", SCALARS):
+            raise InputError(
+                f"ser_metrics has no configuration {self.config_name!r}{suggest(self.config_name, [SCALARS])}"
+            )
         columns = [ExactValue("int64"), ExactValue("string")]
         return evaluate.MetricInfo(
             description=_DESCRIPTION,
@@ -98,6 +110,16 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
             features=[datasets.Features({"predictions": column, "references": column}) for column in columns],
             reference_urls=["https://arxiv.org/abs/2406.07162", "https://github.com/emo-box/EmoBox"],
         )
+
+    def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
+        """Add a batch; logits are refused with what to do."""
+        for name, column in (("predictions", predictions), ("references", references)):
+            if column is not None and len(column) and np.ndim(column[0]) > 0:
+                raise InputError(
+                    f"expected one class an utterance as {name}, found {tuple(np.shape(column))}: logits or probabilities? "
+                    f"Give {name}.argmax(axis=-1)"
+                )
+        super().add_batch(predictions=predictions, references=references, **kwargs)
 
     def _infer_feature_from_batch(self, batch: dict[str, Sequence[Any]]) -> datasets.Features:
         # evaluate looks at the first row to tell integers from strings.
@@ -115,8 +137,21 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
         confidence: float | None = None,
         n_resamples: int = 1000,
         seed: int = 0,
+        ignore_index: int | None = None,
     ) -> dict[str, Any]:
+        if ignore_index is not None:
+            kept = [row for row, reference in enumerate(references) if reference != ignore_index]
+            references, predictions = [references[row] for row in kept], [predictions[row] for row in kept]
+            speakers = None if speakers is None else [speakers[row] for row in kept]
+            if not kept:
+                raise InputError(f"every reference is {ignore_index}, which is left out; nothing is there to score")
         for name, column in (("references", references), ("predictions", predictions)):
+            if labels is None and (negative := sorted({one for one in column if isinstance(one, int) and one < 0})):
+                raise InputError(
+                    f"{name} hold {first_five(negative)}, which is no class: transformers writes -100 for 'no label', "
+                    f"datasets -1. Leave those utterances out with ignore_index={negative[0]}, or name the classes "
+                    "with labels"
+                )
             if None in column:
                 raise InputError(f"{column.count(None)} of {len(column)} {name} are None; leave those utterances out")
         if speakers is not None and len(speakers) != len(references):
@@ -129,14 +164,9 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
         columns = {"references": references, "predictions": predictions}
         encoded = {name: _encode(name, column, index) for name, column in columns.items()}
 
-        scores = compute_scores(**encoded, n_classes=len(classes))
-        results: dict[str, Any] = {name: getattr(scores, name) for name in SCORES}
-        results["per_class_recall"] = list(scores.recall)
-        results["confusion_matrix"] = [list(row) for row in scores.confusion_matrix]
-        if labels is not None or classes != list(range(len(classes))):
-            results["labels"] = classes
-        if labels is not None or scores.absent_classes:
-            results["absent_classes"] = [classes[row] for row in scores.absent_classes]
+        scores = compute_scores(**encoded, n_classes=len(classes), speakers=speakers)
+        results: dict[str, Any] = dict(scores.values)
+        intervals = {}
         if confidence is not None:
             intervals = bootstrap_intervals(
                 **encoded,
@@ -146,6 +176,17 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
                 n_resamples=n_resamples,
                 seed=seed,
             )
+        if self.config_name == SCALARS:  # what a trainer logs: numbers alone
+            for name, interval in intervals.items():
+                results |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
+            return results
+        results["per_class_recall"] = list(scores.recall)
+        results["confusion_matrix"] = [list(row) for row in scores.confusion_matrix]
+        if labels is not None or classes != list(range(len(classes))):
+            results["labels"] = classes
+        if labels is not None or scores.absent_classes:
+            results["absent_classes"] = [classes[row] for row in scores.absent_classes]
+        if intervals:
             results |= {f"{name}_interval": [interval.low, interval.high] for name, interval in intervals.items()}
         return results
 

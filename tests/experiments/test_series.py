@@ -41,7 +41,7 @@ def test_every_combination_of_the_grid_is_a_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", list_series())
 def test_the_experiments_of_the_package_are_whole(name: str) -> None:
-    from emobox_hf.cli.report import KINDS
+    from emobox_hf.report.kinds import KINDS
 
     series = load_series(name)
     assert series.report in KINDS

@@ -12,7 +12,7 @@ from datasets import ClassLabel, Dataset, Features
 from sklearn import metrics
 
 from emobox_hf.errors import InputError
-from emobox_hf.scores import bootstrap_intervals
+from emobox_hf.scores import SCORES, Score, bootstrap_intervals
 
 SIX = ["ua", "wa", "macro_f1", "weighted_f1", "per_class_recall", "confusion_matrix"]
 INTERVALS = ["ua_interval", "wa_interval", "macro_f1_interval", "weighted_f1_interval"]
@@ -162,7 +162,9 @@ def test_bad_input_is_refused(ser_metrics, inputs, message):
     [
         ([0, 1], [0.4, 0.9], "don't match the expected format"),
         ([0, 1], [0, 0.9], "don't match the expected format"),
-        ([0, 1], [[0.2, 0.8], [0.9, 0.1]], "don't match the expected format"),
+        ([0, 1], [[0.2, 0.8], [0.9, 0.1]], r"one class an utterance as predictions, found \(2, 2\).*argmax"),
+        ([0, 1], np.eye(2), r"one class an utterance as predictions, found \(2, 2\).*argmax"),
+        ([0, 1], torch.eye(2), r"one class an utterance as predictions, found \(2, 2\).*argmax"),
         (["a", "b"], ["a", 1], "don't match the expected format"),
         ([0, 1], ["0", "1"], "don't match the expected format"),
         ([0, 1, 1], [0, 1], "Mismatch in the number of predictions \\(2\\) and references \\(3\\)"),
@@ -244,3 +246,64 @@ print(json.dumps(ser_metrics.compute(speakers={SPEAKERS}, confidence=0.95)))
     outputs = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
     expected = ser_metrics.compute(references=REFERENCES, predictions=PREDICTIONS, speakers=SPEAKERS, confidence=0.95)
     assert outputs == [expected, None]
+
+
+@pytest.mark.parametrize("none", [-100, -1])
+@pytest.mark.parametrize("side", ["references", "predictions"])
+def test_no_label_is_not_a_class(ser_metrics, none, side):
+    inputs = {"references": REFERENCES, "predictions": PREDICTIONS}
+    inputs[side] = [none, *inputs[side][1:]]
+    with pytest.raises(InputError, match=rf"{side} hold {none}, which is no class.*ignore_index={none}"):
+        ser_metrics.compute(**inputs)
+
+
+@pytest.mark.parametrize("none", [-100, -1])
+def test_utterances_without_a_label_are_left_out_when_asked(ser_metrics, none):
+    expected = ser_metrics.compute(references=REFERENCES, predictions=PREDICTIONS, speakers=SPEAKERS, confidence=0.9)
+    results = ser_metrics.compute(
+        references=[*REFERENCES, none, none],
+        predictions=[*PREDICTIONS, 0, 1],
+        speakers=[*SPEAKERS, "f", "f"],
+        confidence=0.9,
+        ignore_index=none,
+    )
+    assert results == expected
+    with pytest.raises(InputError, match=f"every reference is {none}"):
+        ser_metrics.compute(references=[none], predictions=[0], ignore_index=none)
+
+
+def test_a_class_that_labels_name_may_be_negative(ser_metrics):
+    assert ser_metrics.compute(references=[-1, 1], predictions=[-1, 1], labels=[-1, 1])["ua"] == 1.0
+
+
+def test_numbers_alone_are_what_a_trainer_can_log(load_ser_metrics):
+    scalars, whole = load_ser_metrics(config_name="scores"), load_ser_metrics()
+    inputs = {"references": REFERENCES, "predictions": PREDICTIONS, "confidence": 0.9}
+    results, expected = scalars.compute(**inputs), whole.compute(**inputs)
+    assert all(isinstance(value, float) for value in results.values())
+    assert {name: results[name] for name in SIX[:4]} == {name: expected[name] for name in SIX[:4]}
+    assert [results["ua_low"], results["ua_high"]] == expected["ua_interval"]
+    assert set(results) == {*SIX[:4], *(f"{name}_{end}" for name in SIX[:4] for end in ("low", "high"))}
+
+
+def test_an_unknown_configuration_is_refused(load_ser_metrics):
+    with pytest.raises(InputError, match=r"no configuration 'score'; did you mean 'scores'"):
+        load_ser_metrics(config_name="score")
+
+
+def test_a_new_score_is_one_entry(ser_metrics, load_ser_metrics, monkeypatch):
+    """One that is no function of the confusion matrix: the worst speaker's accuracy."""
+
+    def worst(rows):
+        if rows.speakers is None:
+            return None
+        hits = {speaker: [] for speaker in rows.speakers}
+        for speaker, hit in zip(rows.speakers, rows.references == rows.predictions, strict=True):
+            hits[speaker].append(hit)
+        return float(min(map(np.mean, hits.values())))
+
+    monkeypatch.setitem(SCORES, "worst_speaker", Score(name="worst_speaker", title="worst speaker", compute=worst))
+    inputs = {"references": REFERENCES, "predictions": PREDICTIONS}
+    assert ser_metrics.compute(**inputs, speakers=SPEAKERS, confidence=0.9)["worst_speaker"] == 0.5
+    assert "worst_speaker" not in ser_metrics.compute(**inputs)
+    assert load_ser_metrics(config_name="scores").compute(**inputs, speakers=SPEAKERS)["worst_speaker"] == 0.5

@@ -1,0 +1,81 @@
+"""The kinds of `emobox report`: what each shows, and how it is made of runs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emobox_hf.encoders.known.table import find_known
+from emobox_hf.errors import InputError, suggest
+from emobox_hf.report.benchmark import benchmark_table
+from emobox_hf.report.collect import Run, find_runs
+from emobox_hf.report.cross import cross_tables, paper_tables
+from emobox_hf.report.languages import languages_tables
+from emobox_hf.report.layers import layers_table
+from emobox_hf.report.noise import agreement_table, doubt_table, noise_curve
+from emobox_hf.report.partition import partition_table
+from emobox_hf.report.table import Table
+from emobox_hf.scores import shown_scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """What a report shows: one of the scores, and whether contaminated cells count in means."""
+
+    score: str = "ua"
+    with_contaminated: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a score that no table shows."""
+        if self.score not in shown_scores():
+            raise InputError(f"no score {self.score!r}{suggest(self.score, shown_scores())}")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of report: what it shows, in a few words, and the tables that it makes of runs."""
+
+    text: str
+    make: Callable[[Sequence[Run], ReportOptions], list[Table]]
+
+
+def make_tables(kind: str, folders: Sequence[Path], options: ReportOptions | None = None) -> list[Table]:
+    """The tables of one kind, from the runs in these folders.
+
+    Raises:
+        InputError: There is no such kind, or the runs are not for it.
+    """
+    if kind not in KINDS:
+        raise InputError(f"no report of kind {kind!r}{suggest(kind, KINDS)}")
+    runs = [run for folder in folders for run in find_runs(folder)]
+    return KINDS[kind].make(runs, options or ReportOptions())
+
+
+def noise_tables(runs: Sequence[Run], options: ReportOptions) -> list[Table]:
+    """Agreement of predictions with labels, and of each run on random folds its curve and its most doubted labels."""
+    chosen = [run for run in runs if run.kind_of_folds == "random"]
+    details = (table for run in chosen for table in (noise_curve(run), doubt_table(run)))
+    return [agreement_table(chosen), *details]
+
+
+def _benchmark(runs: Sequence[Run], options: ReportOptions) -> list[Table]:
+    return [benchmark_table(runs, score=options.score, with_contaminated=options.with_contaminated)]
+
+
+def _cross(runs: Sequence[Run], options: ReportOptions) -> list[Table]:
+    known = (find_known(run.encoder) for run in runs)
+    ids = dict.fromkeys(encoder.id for encoder in known if encoder is not None)
+    return [*cross_tables(runs), *(table for name in ids for table in paper_tables(name))]
+
+
+def _languages(runs: Sequence[Run], options: ReportOptions) -> list[Table]:
+    return languages_tables(runs, score=options.score, with_contaminated=options.with_contaminated)
+
+
+KINDS: Mapping[str, Kind] = {
+    "benchmark": Kind("corpora by encoders", _benchmark),
+    "cross": Kind("who trains by who tests", _cross),
+    "layers": Kind("UA by layer", lambda runs, options: [layers_table(runs)]),
+    "partition": Kind("one encoder under several kinds of folds", lambda runs, options: [partition_table(runs)]),
+    "noise": Kind("labels that probes on random folds doubt, or that pseudo-labels differ from", noise_tables),
+    "languages": Kind("languages that an encoder has heard, and others", _languages),
+}
