@@ -14,6 +14,7 @@ def add_verbs(verbs: Any) -> None:
     """Add this group's verbs to `emobox`."""
     verb = verbs.add_parser("encoders", help="the encoders that have a short name: size, data, languages, licence")
     verb.add_argument("--json", action="store_true", help="as JSON, with sources and pinned commits")
+    verb.add_argument("--families", action="store_true", help="which kinds of models work, and how they are run")
     verb.set_defaults(run=_encoders)
 
     verb = verbs.add_parser(
@@ -28,6 +29,8 @@ def add_verbs(verbs: Any) -> None:
 def _encoders(arguments: argparse.Namespace) -> int:
     from emobox_hf.report.table import align
 
+    if arguments.families:
+        return _families(as_json=arguments.json)
     if arguments.json:
         print(json.dumps([asdict(encoder) for encoder in KNOWN_ENCODERS.values()], ensure_ascii=False, indent=1))
         return 0
@@ -48,6 +51,19 @@ def _encoders(arguments: argparse.Namespace) -> int:
         "\nlanguages: those of the corpora that are in its data; trained on: the corpora that are in it, where that is "
         "known. --json adds what the data are, the sources and the pinned commits."
     )
+    return 0
+
+
+def _families(*, as_json: bool) -> int:
+    from emobox_hf.encoders.known.families import FAMILIES
+    from emobox_hf.report.table import align
+
+    if as_json:
+        print(json.dumps([asdict(family) for family in FAMILIES.values()], ensure_ascii=False, indent=1))
+        return 0
+    rows = [(one.title, one.model_type, f"{one.how}{f'; {one.note}' if one.note else ''}") for one in FAMILIES.values()]
+    print(align([("family", "model_type", "how it is run"), *rows]))
+    print("\nAny other model that AutoModel loads is tried clip by clip, and refused where it gives no frames.")
     return 0
 
 

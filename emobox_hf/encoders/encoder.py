@@ -16,6 +16,7 @@ from emobox_hf.encoders.forward.waveform import WAVEFORM_TYPES, build_waveform_b
 from emobox_hf.encoders.forward.whisper import build_whisper_backbone
 from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ, cut_windows
 from emobox_hf.encoders.known.identity import EncoderIdentity
+from emobox_hf.encoders.known.inputs import describe_input
 from emobox_hf.encoders.known.loading import load_extractor, load_model
 from emobox_hf.errors import InputError, suggest
 
@@ -137,21 +138,26 @@ def load_encoder(
             otherwise (see `whisper.py`), so it belongs in the record.
 
     Raises:
-        InputError: the model cannot be loaded whole, is no speech encoder, is not for 16 kHz, or lacks the layer; the
-            context is not for it; or the precision is unknown.
+        InputError: the model cannot be loaded whole, is no speech encoder, or lacks the layer; the context is not for
+            it; or the precision is unknown.
     """
     if precision not in PRECISIONS:
         raise InputError(f"unknown precision {precision!r}{suggest(str(precision), tuple(PRECISIONS))}")
     if context not in CONTEXTS:
         raise InputError(f"unknown context {context!r}{suggest(str(context), CONTEXTS)}")
     if context == "clip" and identity.model_type != "whisper":
-        raise InputError(
-            f"context 'clip' was asked for, but {identity.name} ({identity.model_type}) does not pad to 30 s as "
-            "Whisper does: its context is the clip already; use 'full'"
-        )
+        window_s = describe_input(identity).window_s
+        why = f"pads every clip to {window_s:g} s and takes no other" if window_s else "takes clips as they are already"
+        raise InputError(f"context 'clip' is for Whisper; {identity.name} ({identity.model_type}) {why}: use 'full'")
     extractor = load_extractor(identity)
     model = load_model(identity)
     return build_encoder(model, extractor, identity, device=device, precision=precision, layer=layer, context=context)
+
+
+def _is_batched(model: Any, extractor: Any, identity: EncoderIdentity) -> bool:
+    """Whether a model is one of those that take waveforms in batches, at 16 kHz and without an adapter on top."""
+    is_plain = not getattr(model.config, "add_adapter", False) and extractor.sampling_rate == SAMPLE_RATE_HZ
+    return identity.model_type in WAVEFORM_TYPES and is_plain
 
 
 def build_encoder(
@@ -173,7 +179,7 @@ def build_encoder(
         backbone = build_whisper_backbone(
             model, extractor, layer=layer, context=context, target=target, identity=identity
         )
-    elif identity.model_type in WAVEFORM_TYPES and not getattr(model.config, "add_adapter", False):
+    elif _is_batched(model, extractor, identity):
         backbone = build_waveform_backbone(model, extractor, layer=layer, target=target, identity=identity)
     else:
         backbone = build_other_backbone(model, extractor, layer=layer, target=target, identity=identity)

@@ -12,6 +12,7 @@ from emobox_hf.corpora.folds import Partition
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.encoders.known.identity import EncoderIdentity, identify
+from emobox_hf.encoders.known.inputs import describe_input
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.cross_corpus import CrossCorpus, draw_cross_corpus
 from emobox_hf.experiments.request import ProbeRequest
@@ -85,7 +86,8 @@ def resolve_encoder(
             "pooled vectors that one pass gives of every layer, or name one layer"
         )
     identity = identify(str(cached_encoder(encoder.name) or encoder.name), revision=revision)
-    return identity, dataclasses.replace(encoder, name=identity.display_name, identity=identity.key)
+    taken = str(describe_input(identity))
+    return identity, dataclasses.replace(encoder, name=identity.display_name, identity=identity.key, input=taken)
 
 
 def _plan_intra_corpus(request: ProbeRequest) -> Plan:

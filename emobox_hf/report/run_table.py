@@ -52,10 +52,11 @@ def _headline(record: RunRecord) -> str:
     told = settings.options
     context = f", {told['context']}" if encoder.context != EncoderSettings.context else ""
     precision = f", {encoder.mixed_precision}" if encoder.mixed_precision != EncoderSettings.mixed_precision else ""
+    taken = f", {encoder.input}" if encoder.input else ""
     norm = f", {told['output_norm']}" if settings.features.output_norm else ""
     drawn = f", seeds {' '.join(map(str, seeds))}" if "seeds" in settings.probe.settings() else ""
     return (
-        f"{settings.partition.name} | {encoder.name}, {layer}{context}{precision} | "
+        f"{settings.partition.name} | {encoder.name}, {layer}{context}{precision}{taken} | "
         f"head {settings.probe.name}{norm}{drawn} | {', '.join(describe(settings.audio).values())}"
     )
 

@@ -76,12 +76,17 @@ class PartitionSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSettings:
-    """The encoder and how it is run; `identity` is its commit, or the digest of its weights."""
+    """The encoder and how it is run.
+
+    `identity` is its commit, or the digest of its weights; `input` is what is done to a clip that it does not take as
+    it is (`encoders.known.inputs`), empty for most.
+    """
 
     name: str = option(
         name="encoder", help="a Hub id, a folder, a short name of the paper's, or one that was fetched or converted"
     )
     identity: str = ""
+    input: str = ""
     layer: str = option(
         LAST,
         flags=("--layers",),
@@ -174,6 +179,7 @@ class RunSettings:
             "folds": "" if partition.all_folds else f"only {' '.join(partition.folds)}",
             "head": f"head {self.probe.name}",
             **describe(self.encoder),
+            "input": self.encoder.input,
             **describe(self.audio),
             **describe(self.features),
             **{f"probe {name}": f"{name.replace('_', ' ')} {_show(value)}" for name, value in probe.items()},
@@ -191,7 +197,7 @@ class RunSettings:
             encoder=self.encoder.name,
             encoder_digest=self.encoder.identity,
             layer=self.stored_layer,
-            context=self.encoder.context,
+            context=", ".join(filter(None, (self.encoder.context, self.encoder.input))),
             resampler=self.audio.resampler,
             precision=self.encoder.mixed_precision,
             storage_dtype=self.features.storage_dtype,

@@ -116,8 +116,8 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
         for name, column in (("predictions", predictions), ("references", references)):
             if column is not None and len(column) and np.ndim(column[0]) > 0:
                 raise InputError(
-                    f"expected one class an utterance as {name}, found {tuple(np.shape(column))}: logits or probabilities? "
-                    f"Give {name}.argmax(axis=-1)"
+                    f"expected one class an utterance as {name}, found {tuple(np.shape(column))}: logits or "
+                    f"probabilities? Give {name}.argmax(axis=-1)"
                 )
         super().add_batch(predictions=predictions, references=references, **kwargs)
 

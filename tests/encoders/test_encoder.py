@@ -69,7 +69,7 @@ def test_hidden_layers_too_are_the_same_alone_and_in_a_batch(name: str) -> None:
         torch.testing.assert_close(batch[0].frames, alone.frames, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", [*BATCHED, "conformer", "ast"])
+@pytest.mark.parametrize("name", [*BATCHED, "conformer"])
 def test_one_clip_gives_what_transformers_gives(name: str) -> None:
     waveform = noise(9137, seed=3)
     encoder = load(saved(name))
@@ -208,7 +208,7 @@ def test_whisper_in_the_context_of_the_clip_is_the_same_alone_and_in_a_batch(lay
 
 
 def test_the_context_of_the_clip_is_for_whisper_alone() -> None:
-    with pytest.raises(InputError, match=r"does not pad to 30 s.*use 'full'"):
+    with pytest.raises(InputError, match=r"takes clips as they are already: use 'full'"):
         load(saved("wavlm-group"), context="clip")
     with pytest.raises(InputError, match="did you mean 'clip'"):
         load(saved("whisper"), context="clips")
@@ -224,7 +224,7 @@ def test_a_callers_autocast_changes_nothing(name: str) -> None:
     torch.testing.assert_close(inside.pooled, plain.pooled, atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["conformer", "ast"])
+@pytest.mark.parametrize("name", ["conformer"])
 def test_a_model_of_an_unknown_kind_is_run_clip_by_clip(name: str) -> None:
     encoder = load(saved(name))
     waveforms = [noise(n, seed=n) for n in (3000, 9000, 16_000)]
@@ -233,7 +233,7 @@ def test_a_model_of_an_unknown_kind_is_run_clip_by_clip(name: str) -> None:
         torch.testing.assert_close(frames, encoder.encode([waveform])[0].frames, atol=0, rtol=0)
         assert encoder.count_frames(len(waveform)) == pytest.approx(len(frames), abs=1)
     assert (encoder.dim, encoder.counts_are_exact) == (32, False)
-    assert encoder.frame_rate_hz == {"conformer": 50, "ast": 0}[name]
+    assert encoder.frame_rate_hz == {"conformer": 50}[name]
 
 
 def test_an_adapter_on_top_makes_a_waveform_model_one_of_an_unknown_kind(tmp_path: Path) -> None:
@@ -260,14 +260,7 @@ def test_a_model_for_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no feature extractor"):
         load(tmp_path)
     transformers.Wav2Vec2FeatureExtractor().save_pretrained(tmp_path)
-    with pytest.raises(InputError, match="could not encode a second of sound"):
-        load(tmp_path)
-
-
-def test_a_model_for_another_sample_rate_is_refused(tmp_path: Path) -> None:
-    save_encoder(tmp_path, "wav2vec2-group")
-    transformers.Wav2Vec2FeatureExtractor(sampling_rate=24_000).save_pretrained(tmp_path)
-    with pytest.raises(InputError, match="24000 Hz"):
+    with pytest.raises(InputError, match="no part of it makes frames"):
         load(tmp_path)
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.native import MODEL_TYPE, register_native_models
 from emobox_hf.encoders.progress_bars import no_progress_bars
@@ -16,15 +15,10 @@ NEVER_USED = "masked_spec_embed"
 
 
 def load_extractor(identity: EncoderIdentity) -> Any:
-    """The feature extractor of a model for sound at 16 kHz.
+    """The feature extractor of an identity.
 
     Raises:
-        InputError: there is none, or it is for another sampling rate.
-    """
-    """The feature extractor of an identity, for 16 kHz.
-
-    Raises:
-        InputError: There is none.
+        InputError: There is none, or it does not say its sampling rate.
     """
     from transformers import AutoFeatureExtractor
 
@@ -38,10 +32,10 @@ def load_extractor(identity: EncoderIdentity) -> Any:
             f"{identity.name} ({identity.model_type}) has no feature extractor that transformers knows "
             f"(preprocessor_config.json was looked for), so it cannot take sound: {first_line(error)}"
         ) from error
-    sample_rate_hz = getattr(extractor, "sampling_rate", None)
-    if sample_rate_hz != SAMPLE_RATE_HZ:
+    if not isinstance(getattr(extractor, "sampling_rate", None), int):
         raise InputError(
-            f"{identity.name} takes sound at {sample_rate_hz} Hz; only encoders for {SAMPLE_RATE_HZ} Hz can be probed"
+            f"{identity.name} ({identity.model_type}): its {type(extractor).__name__} names no sampling rate, so it is "
+            "not for sound"
         )
     return extractor
 
@@ -55,7 +49,7 @@ def load_model(identity: EncoderIdentity) -> Any:
     from transformers import AutoModel
 
     model, report = load_weights(AutoModel, identity)
-    encoder = model.get_encoder() if model.config.is_encoder_decoder else model
+    encoder = find_audio_encoder(model)
     # transformers fills what a checkpoint lacks with random numbers and only logs it.
     used = {id(parameter) for parameter in encoder.parameters()}
     lacking = [
@@ -69,6 +63,19 @@ def load_model(identity: EncoderIdentity) -> Any:
             "fetch or save it again, whole"
         )
     return encoder
+
+
+# Where models of several modalities keep what takes sound.
+_AUDIO_PARTS = ("audio_tower", "speech_encoder", "audio_encoder", "audio_model")
+
+
+def find_audio_encoder(model: Any) -> Any:
+    """The part of a model that takes sound: the audio tower of a language model, the encoder of an encoder-decoder."""
+    for name in _AUDIO_PARTS:
+        part = getattr(model, name, None)
+        if isinstance(part, torch.nn.Module):
+            return part
+    return model.get_encoder() if model.config.is_encoder_decoder else model
 
 
 def load_weights(auto_class: Any, identity: EncoderIdentity) -> tuple[Any, dict[str, Any]]:

@@ -1,0 +1,71 @@
+"""What an encoder takes as sound, by its files alone: the sampling rate, and the window that clips are padded to."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emobox_hf.encoders.known.identity import EncoderIdentity
+
+USUAL_RATE_HZ = 16_000
+_HOP_S = 0.01  # of the filter banks of the Audio Spectrogram Transformer
+_PADS_ITSELF = "whisper"  # whose padding is a context that the user chooses
+
+
+@dataclass(frozen=True)
+class EncoderInput:
+    """What a feature extractor makes of a clip.
+
+    Attributes:
+        sample_rate_hz: What the encoder takes; sound at 16 kHz is brought to it.
+        window_s: The length that every clip is padded to, in seconds, of which the frames of the clip are kept; None
+            where clips are taken as they are.
+    """
+
+    sample_rate_hz: int = USUAL_RATE_HZ
+    window_s: float | None = None
+
+    def __str__(self) -> str:
+        """What a record says of it: empty for sound at 16 kHz that is taken as it is."""
+        parts = [f"frames of the clip in padded windows of {self.window_s:g} s"] if self.window_s else []
+        if self.sample_rate_hz != USUAL_RATE_HZ:
+            parts.append(f"{USUAL_RATE_HZ} Hz sound resampled to {self.sample_rate_hz} Hz")
+        return ", ".join(parts)
+
+
+def read_input(settings: Mapping[str, Any], model_type: str) -> EncoderInput:
+    """The input by the settings of a feature extractor, as `preprocessor_config.json` has them."""
+    rate_hz, kind = settings.get("sampling_rate", USUAL_RATE_HZ), settings.get("feature_extractor_type", "")
+    window_s = None
+    if kind == "WhisperFeatureExtractor" and model_type != _PADS_ITSELF:
+        window_s = float(settings.get("chunk_length", 30))
+    elif kind == "ASTFeatureExtractor":
+        window_s = settings.get("max_length", 1024) * _HOP_S
+    return EncoderInput(rate_hz if isinstance(rate_hz, int) else USUAL_RATE_HZ, window_s)
+
+
+def describe_input(identity: EncoderIdentity) -> EncoderInput:
+    """The input of an encoder, from its folder or the Hub's cache; no model is loaded.
+
+    Where the settings cannot be read, they are taken for the usual ones; loading the encoder will say what is wrong.
+    """
+    path = _find_settings(identity)
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    except (OSError, ValueError):
+        settings = {}
+    return read_input(settings if isinstance(settings, dict) else {}, identity.model_type)
+
+
+def _find_settings(identity: EncoderIdentity) -> Path | None:
+    name = "preprocessor_config.json"
+    if identity.revision is None:
+        return Path(identity.name).expanduser() / name
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(identity.name, name, revision=identity.revision))
+    except (EntryNotFoundError, LocalEntryNotFoundError, HfHubHTTPError, OSError):
+        return None
