@@ -7,11 +7,12 @@ values for `tuple`, choices for `Literal`.
 import argparse
 import dataclasses
 import os
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from emobox_hf.errors import InputError, suggest
 
@@ -39,6 +40,45 @@ class Option:
     metavar: str | None = None
     environment: str = ""
     show: Callable[[Any], str] | None = None
+
+
+class Formatter(argparse.HelpFormatter):
+    """Help that shows a default where there is one that says something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text = action.help or ""
+        is_shown = action.option_strings and action.default not in (None, argparse.SUPPRESS, False, "", [], ())
+        if not is_shown or "%(default)" in text or "default" in text:
+            return text
+        value = action.default
+        shown = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        return f"{text} (default: {shown.replace('%', '%%')})"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose help shows defaults, and which suggests what was meant by a misspelt verb or option."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"formatter_class": Formatter, **settings})
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, with a suggestion, and exit with 2."""
+        if match := re.match(r"argument VERB: invalid choice: '(.*?)' ", message):
+            verbs = next(action.choices for action in self._actions if action.dest == "verb") or ()
+            message = f"no verb {match[1]!r}{suggest(match[1], list(verbs))}"
+        elif match := re.match(r"unrecognized arguments: (--[\w-]+)", message):
+            known = [flag for flag in self._flags() if flag.startswith("--")]
+            close = suggest(match[1], known)
+            message += close if "did you mean" in close else ""
+        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` lists what there is\n")
+
+    def _flags(self) -> list[str]:
+        """The options of this parser and of those of its verbs."""
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                flags += [flag for one in action.choices.values() for flag in one._flags()]
+        return flags
 
 
 def option(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING, **shown: Any) -> Any:

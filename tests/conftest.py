@@ -30,6 +30,7 @@ def own_places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     with pytest.MonkeyPatch.context() as patch:
         for name in ("EMOBOX_DATA_DIR", "EMOBOX_FOLDS", "ACCELERATE_MIXED_PRECISION"):
             patch.delenv(name, raising=False)
+        patch.setenv("EMOBOX_CONFIG", "")
         if request.node.get_closest_marker("real") is None:
             patch.setenv("EMOBOX_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield

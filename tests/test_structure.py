@@ -14,6 +14,7 @@ from emobox_hf.hub.cards import generated_files
 # A module may import from strictly lower rungs and from its own wing.
 RUNGS = {
     "cores": 0,
+    "defaults": 0,
     "errors": 0,
     "files": 0,
     "memo": 0,
@@ -36,10 +37,12 @@ RUNGS = {
     "metrics": 6,
     "loading_scripts": 6,
     "cli": 7,
+    "__main__": 8,
     "run_probe": 8,
 }
 BASE = {
     "cores": {"cores"},
+    "defaults": {"defaults", "errors"},
     "errors": {"errors"},
     "files": {"files", "errors"},
     "memo": {"memo", "errors", "files"},

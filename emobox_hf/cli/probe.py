@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emobox_hf.errors import InputError
-from emobox_hf.probes.heads import HEADS, EmoboxHead
 
 if TYPE_CHECKING:
     from emobox_hf.experiments.request import ProbeRequest
@@ -31,9 +30,7 @@ def add_verbs(verbs: Any) -> None:
         "demo", help=f"the main job on real speech: {DEMO_ENCODER} on the {DEMO_CORPUS} corpus, fetched if need be"
     )
     verb.add_argument("--encoder", default=DEMO_ENCODER, help="see `emobox fetch` and `emobox probe --help`")
-    verb.add_argument(
-        "--head", choices=tuple(HEADS), default=EmoboxHead.name, help="the paper's, or logistic regression"
-    )
+    verb.add_argument("--head", help="see `emobox probe --help`; by default the paper's")
     verb.add_argument("--output", type=Path, default=Path("runs"), help="where the run is kept")
     verb.add_argument("--overwrite", action="store_true", help="run again if it is finished")
     verb.set_defaults(run=_demo)
@@ -44,10 +41,10 @@ def probe_command(argv: Sequence[str] | None = None, *, prog: str) -> int:
     from emobox_hf.experiments.launch import is_first_process, leave_group
     from emobox_hf.experiments.request import build_parser, read_request
 
-    parser = build_parser(prog)
-    parser.add_argument("--json", action="store_true", help="print the record as JSON, with the run's folder")
-    arguments = parser.parse_args(argv)
     try:
+        parser = build_parser(prog)
+        parser.add_argument("--json", action="store_true", help="print the record as JSON, with the run's folder")
+        arguments = parser.parse_args(argv)
         run_and_show(read_request(parser, arguments), as_json=arguments.json)
         leave_group()
     except (InputError, OSError) as error:
@@ -120,7 +117,7 @@ def _demo(arguments: argparse.Namespace) -> int:
         corpus=DEMO_CORPUS,
         encoder=arguments.encoder,
         data_dir=folder,
-        head=arguments.head,
+        **({"head": arguments.head} if arguments.head else {}),
         output=arguments.output,
         overwrite=arguments.overwrite,
     )

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from emobox_hf.corpora.folds import ValidationRule
+from emobox_hf.defaults import apply_defaults
 from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir
-from emobox_hf.options import add_options, check_names, option, take_options
+from emobox_hf.options import Parser, add_options, check_names, option, take_options
 from emobox_hf.probes.heads import HEADS, EmoboxHead, Head, make_head
 from emobox_hf.results import AudioSettings, EncoderSettings, FeatureSettings
 
@@ -149,13 +150,13 @@ def read_request(parser: argparse.ArgumentParser, arguments: argparse.Namespace)
 
 def build_parser(prog: str) -> argparse.ArgumentParser:
     """The parser of `emobox probe`, `emobox extract` and run_probe.py."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         description="Score a frozen speech encoder on the folds of a corpus. Defaults are EmoBox's protocol.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     for section in SECTIONS.values():
         add_options(parser, section)
+    apply_defaults(parser)
     return parser
 
 

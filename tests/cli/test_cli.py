@@ -180,16 +180,6 @@ def test_wrong_input_is_one_clear_error_with_exit_2(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    "argv", [[], ["bake"], ["list", "--wrong"], ["probe"], ["probe", "--corpus", "polish"]], ids=str
-)
-def test_wrong_usage_ends_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(argv)
-    assert ended.value.code == 2
-    assert "usage: emobox" in capsys.readouterr().err
-
-
 def test_probe_help_shows_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["probe", "--help"])

@@ -13,6 +13,9 @@ from emobox_hf.report.languages import languages_tables, tell_language
     [
         ("wavlm-base", "savee", "seen"),
         ("wavlm-base", "polish", "unseen"),
+        ("whisper-tiny.en", "polish", "unseen"),
+        ("whisper-tiny.en", "savee", "seen"),
+        ("whisper-base", "polish", "seen"),
         ("wavlm-base", "esd", "partly"),  # English and Mandarin
         ("xls-r-300m", "polish", "seen"),
         ("wavlm-base", "asvpesd", "unknown"),  # no row says which language

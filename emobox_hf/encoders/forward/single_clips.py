@@ -34,9 +34,9 @@ def build_other_backbone(
 ) -> Backbone:
     """The backbone of a model nothing else is known of: its numbers are measured on one and two seconds of a tone.
 
-    Frame counts are extrapolated from the two, so they are estimates where clips are not padded. In half precision it runs under autocast with
-    weights in float32. A model that gives no hidden states has one layer, its output. Of a model that pads every clip
-    to a window, the frames of the clip are kept; longer clips are cut into such windows.
+    Frame counts are extrapolated from the two, so they are estimates where clips are not padded. In half precision it
+    runs under autocast with weights in float32. A model that gives no hidden states has one layer, its output. Of a
+    model that pads every clip to a window, the frames of the clip are kept; longer clips are cut into such windows.
 
     Raises:
         InputError: No part of the model takes sound alone and gives frames, or it gives as many whatever the length of

@@ -2,15 +2,20 @@
 
 import hashlib
 import json
+import socket
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS, find_known
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.files import sha256_of_file
 from emobox_hf.memo import look_up
 
+CONNECT_S = 5.0
 _SETTINGS_FILES = ("config.json", "preprocessor_config.json", "processor_config.json")
 
 
@@ -90,7 +95,8 @@ def _fetch_config(repo_id: str, revision: str | None) -> Path:
 
     where = f"{repo_id}@{revision}" if revision else repo_id
     try:
-        return Path(hf_hub_download(repo_id, "config.json", revision=revision))
+        found = hf_hub_download(repo_id, "config.json", revision=revision, local_files_only=not _is_hub_reachable())
+        return Path(found)
     except LocalEntryNotFoundError as error:
         raise InputError(
             f"encoder {where}: no folder {repo_id!r} here, not in the Hub's cache, and the Hub cannot be reached"
@@ -107,9 +113,27 @@ def _fetch_config(repo_id: str, revision: str | None) -> Path:
         ) from error
 
 
+@cache
+def _is_hub_reachable() -> bool:
+    """Whether the Hub answers a connection: one try of a few seconds, where its client would try five times over."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if getproxies():  # what stands between is the client's business
+        return True
+    place = urlsplit(constants.ENDPOINT)
+    try:
+        with socket.create_connection((place.hostname or "", place.port or 443), timeout=CONNECT_S):
+            return True
+    except OSError:
+        return False
+
+
 def _near(repo_id: str) -> str:
-    """A suggestion where a Hub id of the table is close; the whole list would not help with an unknown Hub id."""
-    hint = suggest(repo_id, [encoder.repo_id for encoder in KNOWN_ENCODERS.values() if encoder.repo_id])
+    """A suggestion where another Hub id of the table is close; the whole list would not help with an unknown Hub id."""
+    known = [encoder.repo_id for encoder in KNOWN_ENCODERS.values() if encoder.repo_id]
+    hint = "" if repo_id in known else suggest(repo_id, known)
     return hint if "did you mean" in hint else ""
 
 

@@ -155,3 +155,28 @@ def test_identifying_loads_neither_torch_nor_transformers() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code, saved("whisper")], capture_output=True, text=True, check=True)
     assert json.loads(result.stdout) == [identify(str(saved("whisper"))).key, []]
+
+
+@pytest.mark.parametrize("name", ["facebook/hubert-large-ll60k", "hubert-large"])
+def test_a_hub_that_cannot_be_reached_is_tried_once(name: str, hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    from emobox_hf.encoders.known import identity as module
+
+    tries = []
+
+    def refuse(*args: object, **options: object) -> None:
+        tries.append(args)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(module, "getproxies", dict)
+    monkeypatch.setattr(module.socket, "create_connection", refuse)
+    module._is_hub_reachable.cache_clear()
+    for _ in range(2):
+        with pytest.raises(InputError, match="the Hub cannot be reached") as raised:
+            identify(name, revision="v2")
+    module._is_hub_reachable.cache_clear()
+    assert len(tries) == 1
+    assert "did you mean" not in str(raised.value)
+    assert "\n" not in str(raised.value)
