@@ -1,5 +1,6 @@
 """Features of a corpus: the store is filled where it lacks something, and read as the probes need it."""
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from emobox_hf.experiments.plan import Plan
 from emobox_hf.experiments.source import Source, read_durations
 from emobox_hf.features import (
     Clip,
+    DamagedShardError,
     FeatureStore,
     RaggedFrames,
     extract,
@@ -127,7 +129,7 @@ def fill_store(plan: Plan, source: Source, place: Place) -> Filled:
     started = time.perf_counter()
     store = _open_store(plan, source)
     clips, left_out = _list_clips(source, plan.utterances(source), plan.settings.audio)
-    stored = store.keys()
+    stored = _read_keys(store)
     if all(clip.key in stored for clip in clips):
         return Filled(left_out, 0.0, time.perf_counter() - started)
     encoder = _load(plan, place)
@@ -144,6 +146,21 @@ def fill_store(plan: Plan, source: Source, place: Place) -> Filled:
     )
     left_out |= {clip.key: clip.reason for clip in report.left_out}
     return Filled(left_out, report.audio_s, time.perf_counter() - started)
+
+
+def _read_keys(store: FeatureStore) -> set[str]:
+    """What a store holds, after damaged shards were set aside."""
+    try:
+        return store.keys()
+    except DamagedShardError:
+        set_aside_damaged(store)
+        return store.keys()
+
+
+def set_aside_damaged(store: FeatureStore) -> None:
+    """Put every damaged shard of a store out of the way, and say so, a line each."""
+    for problem in store.set_aside_damaged():
+        print(f"{problem}; set aside, its utterances are extracted again", file=sys.stderr)
 
 
 def _open_store(plan: Plan, source: Source) -> FeatureStore:

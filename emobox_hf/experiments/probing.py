@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def train_folds(
-    features: Sequence[Features],
+    inputs: FrameInputs | VectorInputs,
     labels: NDArray[np.int64],
     n_classes: int,
     splits: Mapping[str, Split],
@@ -26,7 +26,7 @@ def train_folds(
     """Train and apply the probes of all folds and seeds, shared over all processes; every process gets all of them.
 
     Args:
-        features: Of the corpora; utterances are counted through all of them.
+        inputs: What the head reads, of all corpora; utterances are counted through all of them.
         labels: Class of each utterance, int64 (n,).
         n_classes: Number of classes.
         splits: Fold -> indices of its parts.
@@ -40,10 +40,19 @@ def train_folds(
 
     jobs = list_jobs(splits, head.seeds)
     rank, world = accelerator.process_index, accelerator.num_processes
-    inputs, device = READERS[head.reads](features), accelerator.device
+    device = accelerator.device
     mine = head.train(inputs, labels, n_classes, jobs[rank::world], device=device, progress=accelerator.is_main_process)
     shared = gather_object(list(zip(range(rank, len(jobs), world), mine, strict=True)))
     return [probed for _, probed in sorted(shared, key=lambda pair: pair[0])]
+
+
+def read_inputs(features: Sequence[Features], head: Head) -> FrameInputs | VectorInputs:
+    """What a head reads, from the stores of the corpora.
+
+    Raises:
+        DamagedShardError: What is stored changed since it was written.
+    """
+    return READERS[head.reads](features)
 
 
 def _read_frames(features: Sequence[Features]) -> FrameInputs:

@@ -20,21 +20,18 @@ def run_probe(request: ProbeRequest) -> Path:
     if plan.is_finished:
         return plan.folder
 
-    from emobox_hf.experiments.steps import (  # torch, which a second run can do without
-        extract_run,
-        score_run,
-        train_run,
-    )
+    # torch, which a second run can do without
+    from emobox_hf.experiments.steps import extract_run, read_run, score_run, train_run
 
     # One process or many, CPU or GPUs: whatever `accelerate launch` or torchrun says.
     accelerator = join_group()
 
     # waveforms -> frames (time, dim), each utterance once; kept on disk for every fold, head and seed.
-    features = extract_run(plan, accelerator)
+    features, inputs = read_run(plan, extract_run(plan, accelerator), accelerator)
 
     # frames -> probe -> probabilities (utterances, classes) of the test part, for each fold and seed.
     started = time.perf_counter()
-    probed = train_run(plan, features, accelerator)
+    probed = train_run(plan, features, inputs, accelerator)
     seconds = time.perf_counter() - started
 
     # probabilities -> UA, WA, F1; the record is written last, so a folder that has one is finished.

@@ -7,11 +7,12 @@ import numpy as np
 
 from emobox_hf.corpora.folds import Partition
 from emobox_hf.experiments.environment import describe_machine, describe_versions, now
-from emobox_hf.experiments.extraction import Features, extract_features
+from emobox_hf.experiments.extraction import Features, extract_features, set_aside_damaged
 from emobox_hf.experiments.plan import Plan
-from emobox_hf.experiments.probing import train_folds
+from emobox_hf.experiments.probing import read_inputs, train_folds
 from emobox_hf.experiments.scoring import keep_scored, record_fold, record_layers, summarize
-from emobox_hf.probes.jobs import Probed, Split
+from emobox_hf.features import DamagedShardError
+from emobox_hf.probes.jobs import FrameInputs, Probed, Split, VectorInputs
 from emobox_hf.results import FoldPredictions, RunRecord
 
 if TYPE_CHECKING:
@@ -23,14 +24,37 @@ def extract_run(plan: Plan, accelerator: "Accelerator") -> list[Features]:
     return [extract_features(plan, source, accelerator) for source in plan.sources]
 
 
-def train_run(plan: Plan, features: Sequence[Features], accelerator: "Accelerator") -> list[Probed]:
+def read_run(
+    plan: Plan, features: Sequence[Features], accelerator: "Accelerator"
+) -> tuple[Sequence[Features], FrameInputs | VectorInputs]:
+    """The features, and what the head reads of them; damaged shards are set aside and extracted again.
+
+    Every process reads everything, so they agree on whether to go on; whatever one of them finds is set aside.
+    """
+    from accelerate.utils import gather_object
+
+    while True:
+        inputs = None
+        try:
+            inputs = read_inputs(features, plan.settings.probe)
+        except DamagedShardError:
+            for one in features:
+                set_aside_damaged(one.store)
+        if all(gather_object([inputs is not None])) and inputs is not None:
+            return features, inputs
+        features = extract_run(plan, accelerator)
+
+
+def train_run(
+    plan: Plan, features: Sequence[Features], inputs: FrameInputs | VectorInputs, accelerator: "Accelerator"
+) -> list[Probed]:
     """Probes of all folds and seeds, see `probing.train_folds`."""
     keys = [key for one in features for key in one.keys]
     emotion_of = {u.key: u.emotion for one in features for u in one.source.manifest.utterances}
     classes = plan.settings.partition.trained_labels
     labels = np.array([classes.index(emotion_of[key]) for key in keys], dtype=np.int64)
     splits = {part.config: _index(part, keys) for part in plan.partitions}
-    return train_folds(features, labels, len(classes), splits, plan.settings.probe, accelerator)
+    return train_folds(inputs, labels, len(classes), splits, plan.settings.probe, accelerator)
 
 
 def score_run(

@@ -5,10 +5,12 @@ from emobox_hf.features.extraction import ExtractionReport, LeftOut, extract
 from emobox_hf.features.key import FeatureKey
 from emobox_hf.features.passes import SupportsEncode
 from emobox_hf.features.ragged import RaggedFrames, normalize_pooled, normalize_utterances
+from emobox_hf.features.shard import DamagedShardError
 from emobox_hf.features.store import FeatureStore
 
 __all__ = [
     "Clip",
+    "DamagedShardError",
     "ExtractionReport",
     "FeatureKey",
     "FeatureStore",

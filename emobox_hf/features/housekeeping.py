@@ -10,7 +10,7 @@ from typing import Any
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.features.key import FEATURE_FORMAT, FeatureKey
 from emobox_hf.features.shard import verify_shard
-from emobox_hf.features.store import SETTINGS, FeatureStore
+from emobox_hf.features.store import DAMAGED, SETTINGS, FeatureStore
 
 DEAD_AFTER_S = 24 * 3600.0
 """Age at which a hidden part belongs to a writer that died: a shard is written in seconds."""
@@ -152,6 +152,8 @@ def find_garbage(root: Path) -> list[Garbage]:
         status = part.stat()
         if time.time() - status.st_mtime > DEAD_AFTER_S:
             garbage.append(Garbage(part, status.st_size, "left behind by a writer that died"))
+    for path in sorted(root.glob(f"*/*/.*{DAMAGED}")):
+        garbage.append(Garbage(path, path.stat().st_size, "damaged; its utterances are extracted again"))
     for found in find_stores(root):
         if found.is_outdated:
             n_bytes = sum(path.stat().st_size for path in _own_files(found.folder))
@@ -175,8 +177,9 @@ def remove(garbage: Garbage) -> None:
 
 
 def _own_files(folder: Path) -> list[Path]:
-    """Shards, hidden parts, and last the settings, without which a folder is no store."""
-    return [*sorted(folder.glob("*.safetensors")), *sorted(folder.glob(".*.part")), folder / SETTINGS]
+    """Shards, hidden parts and damaged shards, and last the settings, without which a folder is no store."""
+    hidden = [*sorted(folder.glob(".*.part")), *sorted(folder.glob(f".*{DAMAGED}"))]
+    return [*sorted(folder.glob("*.safetensors")), *hidden, folder / SETTINGS]
 
 
 def _find_doubles(found: FoundStore) -> Iterator[Garbage]:

@@ -9,11 +9,14 @@ read and verified without a look at the rest.
 
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 
@@ -27,6 +30,10 @@ from emobox_hf.files import whole_file
 
 MAX_OPEN_SHARDS = 65_536
 """Indices that a process keeps; a shard holds up to ten minutes of audio, so this is over a year of it."""
+
+
+class DamagedShardError(InputError):
+    """A shard that changed since it was written, was cut short, vanished, or is of other features."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +72,10 @@ class Shard:
         """Fill each target, contiguous (time, dim), with the frames of the utterance in that row.
 
         Raises:
-            InputError: They changed since they were written.
+            DamagedShardError: They changed since they were written.
         """
         extent, scales = self.extents["frames"], self.extents.get("scales")
-        with open(self.path, "rb", buffering=0) as file:
+        with self._open() as file:
             for row, target in sorted(zip(rows, targets, strict=True), key=lambda pair: pair[0]):
                 stored = target if scales is None else torch.empty(target.shape, dtype=extent.dtype)
                 check = zlib.crc32(fill(file, extent.start + self.offsets[row] * extent.row_bytes, stored))
@@ -82,20 +89,30 @@ class Shard:
         """Fill each target, (layers, 2, dim) of any dtype, with the pooled vectors of the utterance in that row.
 
         Raises:
-            InputError: They changed since they were written.
+            DamagedShardError: They changed since they were written.
         """
         extent = self.extents["pooled"]
         stored = torch.empty(extent.shape[1:], dtype=extent.dtype)
-        with open(self.path, "rb", buffering=0) as file:
+        with self._open() as file:
             for row, target in sorted(zip(rows, targets, strict=True), key=lambda pair: pair[0]):
                 self._compare(zlib.crc32(fill(file, extent.start + row * extent.row_bytes, stored)), row, "pooled")
                 target.copy_(stored)
 
+    @contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        """The file to read from; that it cannot be read, or ends too early, is damage."""
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                yield file
+        except (OSError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise DamagedShardError(f"{self.path}: cannot be read ({error})") from error
+
     def _compare(self, check: int, row: int, part: str) -> None:
         if check != self.checks[row][part == "pooled"]:
-            raise InputError(
-                f"{part} of utterance {self.keys[row]} changed since they were written; {_advice(self.path)}"
-            )
+            what = f"{part} of utterance {self.keys[row]}"
+            raise DamagedShardError(f"{self.path}: {what} changed since they were written")
 
 
 def write_shard(folder: Path, key: FeatureKey, keys: Sequence[str], stored: Sequence[Stored], *, writer: int) -> Path:
@@ -125,9 +142,9 @@ def open_shard(path: Path, key: FeatureKey) -> Shard:
     """The shard at `path`, its features unread; an index that this process has read before is not read again.
 
     Raises:
-        InputError: The file is torn, is not a shard, its index changed, or it belongs to features with other settings.
+        DamagedShardError: The file is torn, is no shard, its index changed, or it belongs to other features.
     """
-    status = path.stat()
+    status = _stat(path)
     return _open(path, key.digest, status.st_size, status.st_mtime_ns)
 
 
@@ -135,9 +152,9 @@ def verify_shard(path: Path, key: FeatureKey) -> None:
     """Read every byte of the shard at `path`, an utterance at a time.
 
     Raises:
-        InputError: As `open_shard`; or features changed since they were written.
+        DamagedShardError: As `open_shard`; or features changed since they were written.
     """
-    shard = _read_index(path, key.digest, path.stat().st_size)
+    shard = _read_index(path, key.digest, _stat(path).st_size)
     frames, pooled = shard.extents["frames"], torch.empty(shard.extents["pooled"].shape[1:])
     for row in range(len(shard.keys)):
         shape = (shard.length(row), shard.dim)
@@ -145,22 +162,29 @@ def verify_shard(path: Path, key: FeatureKey) -> None:
         shard.read_pooled([row], [pooled])
 
 
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise DamagedShardError(f"{path}: cannot be read ({error.strerror})") from error
+
+
 def _read_index(path: Path, features: str, size: int) -> Shard:
     try:
         with open(path, "rb", buffering=0) as file:
             metadata, extents = tensorfile.read_header(file, size)
             if metadata["features"] != features:
-                raise InputError(f"expected a shard of features {features}, found another file; {_advice(path)}")
+                raise DamagedShardError(f"{path}: expected a shard of features {features}, found another file")
             keys = tuple(json.loads(metadata["keys"]))
             offsets, checks = (torch.empty(extents[name].shape, dtype=torch.int64) for name in ("offsets", "checks"))
             fill(file, extents["offsets"].start, offsets)
             fill(file, extents["checks"].start, checks)
         if metadata["sha256"] != _digest(keys, extents, offsets, checks):
-            raise InputError(f"the index changed since it was written; {_advice(path)}")
-    except InputError:
+            raise DamagedShardError(f"{path}: the index changed since it was written")
+    except DamagedShardError:
         raise
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise InputError(f"expected a whole shard, found a damaged file ({error}); {_advice(path)}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, OSError) as error:
+        raise DamagedShardError(f"{path}: expected a whole shard, found a damaged file ({error})") from error
     return Shard(path, keys, offsets.tolist(), checks.tolist(), extents)
 
 
@@ -187,7 +211,3 @@ def _in_order(stored: Sequence[Stored]) -> Iterator[torch.Tensor]:
     yield from (one.scales for one in stored if one.scales is not None)
     yield from (one.pooled for one in stored)
     yield from (one.frames for one in stored)
-
-
-def _advice(path: Path) -> str:
-    return f"delete {path} and extract again; utterances in other shards are kept"

@@ -1,5 +1,6 @@
 """The FeatureStore: features of one corpus by one encoder under one set of settings, in a folder."""
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from emobox_hf.encoders.forward.backbone import Encoded
 
 SETTINGS = "settings.json"
+DAMAGED = ".damaged"
+"""The end of the name of a shard that was set aside; it is hidden, so no store reads it."""
+ADVICE = "the next run sets damaged shards aside and extracts their utterances again; move anything else away"
 MAX_READERS = 8  # shards that are opened at once: a network answers several as fast as one
 
 Home = tuple[Shard, int]
@@ -65,7 +69,7 @@ class FeatureStore:
         """The shards in the order of their names; only their indices are read, and each once in a process.
 
         Raises:
-            InputError: A shard is damaged or foreign.
+            DamagedShardError: A shard is damaged or foreign.
         """
         paths = sorted(self.folder.glob("[!.]*.safetensors"))
         size = -(-len(paths) // MAX_READERS) or 1
@@ -130,6 +134,22 @@ class FeatureStore:
             write_text(self._settings, _settings_text(self.key))
         return write_shard(self.folder, self.key, keys, stored, writer=writer)
 
+    def set_aside_damaged(self) -> list[str]:
+        """Rename every damaged shard, so that nothing reads it and its utterances are extracted again; what was wrong.
+
+        Any number of processes may do so at once; each tells what it renamed itself. `emobox store gc` deletes them.
+        """
+        found = []
+        paths = sorted(self.folder.glob("[!.]*.safetensors"))
+        with _readers() as readers:
+            for path, problem in zip(paths, readers.map(self._problem, paths), strict=True):
+                if problem is None:
+                    continue
+                with contextlib.suppress(FileNotFoundError):  # another process was faster
+                    path.rename(path.with_name(f".{path.name}{DAMAGED}"))
+                    found.append(problem)
+        return found
+
     def verify(self) -> list[str]:
         """What is wrong with the files of this store, each with what to do; reads every byte. Empty: all is well.
 
@@ -137,11 +157,11 @@ class FeatureStore:
         """
         visible = sorted(path for path in self.folder.glob("[!.]*") if path != self._settings)
         with _readers() as readers:
-            return [problem for problem in readers.map(self._problem, visible) if problem]
+            return [f"{problem}; {ADVICE}" for problem in readers.map(self._problem, visible) if problem]
 
     def _problem(self, path: Path) -> str | None:
         if path.suffix != ".safetensors":
-            return f"{path}: does not belong to a feature store; move it away"
+            return f"{path}: does not belong to a feature store"
         try:
             verify_shard(path, self.key)
         except InputError as error:

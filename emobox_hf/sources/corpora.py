@@ -1,11 +1,12 @@
 """Open corpora from their homes, verified before they are kept."""
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from emobox_hf.corpora.configurations import list_folds
 from emobox_hf.corpora.folds import partition
@@ -184,13 +185,13 @@ def _alone(spec: CorpusSpec, say: Say) -> Iterator[None]:
     """Hold the lock on a corpus's download; where another process holds it, wait."""
     folder = downloads_dir(spec).parent
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / f".{spec.name}.lock", "w", encoding="utf-8") as lock:
-        if sys.platform != "win32":
-            import fcntl
-
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say(f"another process is fetching {spec.name}; waiting for it")
-                fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = FileLock(folder / f".{spec.name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        say(f"another process is fetching {spec.name}; waiting for it")
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()

@@ -142,7 +142,7 @@ def test_an_encoder_without_frames_is_refused(
     assert main(["cross", "--corpora", *corpora, "--encoder", str(tmp_path / "text"), *options]) == 1
     err = capsys.readouterr().err
     assert err.count("(bert): no part of it makes frames") == 2
-    assert "choose a speech encoder" in err
+    assert "Choose a speech encoder" in err
 
 
 def test_experiment_runs_a_file_and_prints_its_report(

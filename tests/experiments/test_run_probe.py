@@ -208,15 +208,22 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert not (tmp_path / "runs").exists()
 
 
-def test_damaged_features_are_refused(request_for: Any, features: Path, tmp_path: Path) -> None:
-    run_probe(request_for(head="emobox", epochs=1))
-    shutil.copytree(features, tmp_path / "features")
-    for shard in (tmp_path / "features").rglob("*.safetensors"):
+@pytest.mark.parametrize(("head", "is_torn"), [("emobox", False), ("linear", True)])
+def test_damaged_features_are_set_aside_and_made_again(
+    request_for: Any, tmp_path: Path, head: str, is_torn: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"features": tmp_path / "features", "head": head, "epochs": 1}
+    whole = read_record(run_probe(request_for(**options)))
+    shards = list((tmp_path / "features").rglob("*.safetensors"))
+    for shard in shards:
         content = bytearray(shard.read_bytes())
         content[-100] ^= 1
-        shard.write_bytes(content)
-    with pytest.raises(InputError, match=r"frames of utterance .* changed since they were written; delete"):
-        run_probe(request_for(features=tmp_path / "features", folds=("fold1",), head="emobox", epochs=1))
+        shard.write_bytes(content[:-200] if is_torn else content)
+    again = read_record(run_probe(request_for(**options, output=tmp_path / "again")))
+    assert [fold.scores for fold in again.folds] == [fold.scores for fold in whole.folds]
+    told = capsys.readouterr().err
+    assert told.count("set aside, its utterances are extracted again") == len(shards) > 0
+    assert len(list((tmp_path / "features").rglob(".*.damaged"))) == len(shards)
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(request_for: Any, tmp_path: Path) -> None:
