@@ -76,8 +76,9 @@ def list_splits(config: str) -> list[str]:
 
 def check_config(spec: CorpusSpec, config: str) -> None:
     """Raise an InputError, with a suggestion, if the corpus has no such configuration."""
-    if config not in (*list_configs(spec), *list_folds(spec, RANDOM)):
-        raise InputError(f"{spec.name} has no configuration {config!r}{suggest(config, list_configs(spec))}")
+    known = [*list_configs(spec), *list_folds(spec, RANDOM)]
+    if config not in known:
+        raise InputError(f"{spec.name} has no configuration {config!r}{suggest(config, known)}")
 
 
 def choose_folds(spec: CorpusSpec, words: Sequence[str] = ()) -> tuple[str, ...]:
@@ -94,9 +95,10 @@ def choose_folds(spec: CorpusSpec, words: Sequence[str] = ()) -> tuple[str, ...]
     for word in words or ("published",):
         found = list_folds(spec, _WORDS[word]) if word in _WORDS else [word]
         if not found and _WORDS[word] == PUBLISHED:
+            ways = [f"--folds {word}" for word in ("si", "random") if list_folds(spec, _WORDS[word])]
             raise InputError(
                 f"{spec.name} has no published folds: add [folds] to its specification (`emobox split` shows what "
-                "EmoBox's rule gives), or take --folds si or --folds random"
+                f"EmoBox's rule gives), or take {' or '.join(ways)}"
             )
         if not found:
             raise InputError(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emobox_hf.corpora.braces import expand_braces
+from emobox_hf.corpora.configurations import CROSS_CORPUS
 from emobox_hf.corpora.spec import BalancedList, CorpusSpec, Published
 from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir, sha256_of_keys, whole_file
@@ -24,16 +25,34 @@ def digests_of(published: Published) -> dict[str, str | None]:
     }
 
 
+def list_needed(spec: CorpusSpec, folds_dir: str | os.PathLike[str] | None = None) -> dict[str, list[Path]]:
+    """The lists of EmoBox's without which a configuration cannot be drawn, by its name; none where a rule draws it.
+
+    Those under `folds_dir` or `$EMOBOX_FOLDS` if one is given, else those in the cache, which may yet be downloaded.
+    """
+    named = _named_folder(folds_dir)
+    needed: dict[str, list[Path]] = {}
+    if spec.folds.source == "list" or (named and spec.folds.source != "rule"):
+        for number, published in enumerate(spec.folds.published, start=1):
+            folder = named / spec.name / f"fold_{number}" if named else _downloads(spec, number)
+            known = [split for split, digest in digests_of(published).items() if digest is not None]
+            splits = ["test"] if named else known  # of lists that are named, those of other splits may be left out
+            needed[f"fold{number}"] = [_list_path(spec, number, split, folder) for split in splits]
+    if spec.drawn.published:
+        needed[CROSS_CORPUS] = [_balanced_path(spec.drawn.published, named)]
+    return needed
+
+
 def find_lists(spec: CorpusSpec, number: int, folds_dir: str | os.PathLike[str] | None = None) -> Path | None:
     """The folder of a fold's lists under `folds_dir` or `$EMOBOX_FOLDS`; None if neither is given.
 
     Raises:
         InputError: The folder that was given has no lists of this fold.
     """
-    named = folds_dir if folds_dir is not None else os.environ.get("EMOBOX_FOLDS")
-    if not named:
+    named = _named_folder(folds_dir)
+    if named is None:
         return None
-    folder = Path(named).expanduser() / spec.name / f"fold_{number}"
+    folder = named / spec.name / f"fold_{number}"
     if not folder.is_dir():
         origin = "folds_dir" if folds_dir is not None else "$EMOBOX_FOLDS"
         raise InputError(
@@ -45,7 +64,7 @@ def find_lists(spec: CorpusSpec, number: int, folds_dir: str | os.PathLike[str] 
 
 def read_lists(spec: CorpusSpec, number: int, folder: Path) -> dict[str, set[str]]:
     """The keys of every list in a fold's folder, by split; the test list has to be there."""
-    paths = {split: folder / f"{spec.name}_{word}_fold_{number}.jsonl" for split, word in FILE_WORDS.items()}
+    paths = {split: _list_path(spec, number, split, folder) for split in FILE_WORDS}
     if not paths["test"].is_file():
         raise InputError(f"{folder}: expected {paths['test'].name}, found {', '.join(sorted(os.listdir(folder)))}")
     return {split: _read_keys(path) for split, path in paths.items() if path.is_file()}
@@ -61,7 +80,7 @@ def download_lists(spec: CorpusSpec, number: int) -> Path:
     """
     folder = _downloads(spec, number)
     for split, digest in digests_of(spec.folds.published[number - 1]).items():
-        path = folder / f"{spec.name}_{FILE_WORDS[split]}_fold_{number}.jsonl"
+        path = _list_path(spec, number, split, folder)
         if digest is None or path.is_file():
             continue
         url = f"{LISTS_URL}/{spec.name}/{folder.name}/{path.name}"
@@ -84,9 +103,8 @@ def read_balanced_list(
     Raises:
         InputError: The folder that was given has no such list, the repository cannot be reached, or a line is no row.
     """
-    named = folds_dir if folds_dir is not None else os.environ.get("EMOBOX_FOLDS")
-    folder = Path(named).expanduser() if named else cache_dir() / "folds" / EMOBOX_COMMIT
-    path = folder / "track2" / balanced.file
+    named = _named_folder(folds_dir)
+    path = _balanced_path(balanced, named)
     if not path.is_file() and named:
         raise InputError(f"{path}: no such list of the cross-corpus test set of {spec.name}; expected EmoBox's data/")
     if not path.is_file():
@@ -106,6 +124,20 @@ def known_keys(spec: CorpusSpec, folds_dir: str | os.PathLike[str] | None = None
         return set()
     lists = read_lists(spec, 1, folder)
     return set().union(*lists.values()) if "train" in lists else set()
+
+
+def _named_folder(folds_dir: str | os.PathLike[str] | None) -> Path | None:
+    """`folds_dir`, else `$EMOBOX_FOLDS`, else None."""
+    named = folds_dir if folds_dir is not None else os.environ.get("EMOBOX_FOLDS")
+    return Path(named).expanduser() if named else None
+
+
+def _list_path(spec: CorpusSpec, number: int, split: str, folder: Path) -> Path:
+    return folder / f"{spec.name}_{FILE_WORDS[split]}_fold_{number}.jsonl"
+
+
+def _balanced_path(balanced: BalancedList, named: Path | None) -> Path:
+    return (named or cache_dir() / "folds" / EMOBOX_COMMIT) / "track2" / balanced.file
 
 
 def _downloads(spec: CorpusSpec, number: int) -> Path:

@@ -87,14 +87,13 @@ def draw_cross_corpus(
             raise InputError(
                 f"{source.spec.name} has none of the labels trained on ({', '.join(classes)}): leave it out"
             )
-        held_out = source.validation.choose(used)
-        splits["train"] += tuple(u for u in used if u.key not in held_out)
-        splits["validation"] += tuple(u for u in used if u.key in held_out)
+        train_part, validation_part = source.validation.hold_out(used)
+        splits["train"] += train_part
+        splits["validation"] += validation_part
     splits["test"] = tuple(u for u in tested if u.emotion in scored)
     drawn = f"train: {', '.join(names[:-1])}, labels {', '.join(classes)}; test: {names[-1]}, {test_name}"
-    partition = Partition(
-        name_pair(names[:-1], names[-1]), splits, drawn, f"of each training corpus {sources[0].validation}"
-    )
+    held_out = sources[0].validation.describe("each training corpus")
+    partition = Partition(name_pair(names[:-1], names[-1]), splits, drawn, held_out)
     return CrossCorpus(sources, partition, classes, scored, test_set, chosen_by)
 
 

@@ -13,9 +13,15 @@ import pyarrow as pa
 import emobox_hf
 from emobox_hf.audio import SAMPLE_RATE_HZ, encode_flac, is_plain, read_waveform
 from emobox_hf.corpora.configurations import list_configs
-from emobox_hf.corpora.folds import rules_digest
 from emobox_hf.corpora.manifest import Manifest, build_manifest, find_corpus
-from emobox_hf.corpora.row_order import list_cells, list_partitions, order_rows
+from emobox_hf.corpora.row_order import (
+    list_cells,
+    list_lacking,
+    list_partitions,
+    order_rows,
+    rules_digest,
+    warn_of_other_order,
+)
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
@@ -133,13 +139,17 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         if config_name is None:
             raise InputError(f"{spec.name}: name a configuration, one of {', '.join(list_configs(spec))}")
         root = find_corpus(spec, data_dir)
-        made_of = fingerprint(spec)
+        lacking = list_lacking(spec, kwargs.get("folds_dir"))
+        made_of = " ".join((fingerprint(spec), *lacking))  # without their lists, rows come in another order
         self._manifest: Manifest | None = None
         if kwargs.get("allow_missing"):  # what is missing today may be there tomorrow
             self._manifest = build_manifest(spec, root, folds_dir=kwargs.get("folds_dir"), allow_missing=True)
             found = sha256_of_keys(u.key for u in self._manifest.utterances)
-            made_of = hashlib.sha256(f"{made_of} {found}".encode()).hexdigest()
+            made_of = f"{made_of} {found}"
+        made_of = hashlib.sha256(made_of.encode()).hexdigest()
         super().__init__(cache_dir, dataset_name, config_name, made_of, data_dir=os.fspath(root), **kwargs)
+        if lacking and Path(self.cache_dir).is_dir():  # built before, and the lists could not be had then
+            warn_of_other_order(spec, lacking)
 
     def _info(self) -> datasets.DatasetInfo:
         spec = load_spec(self.config.corpus)

@@ -19,7 +19,7 @@ from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
 from emobox_hf.files import write_text
 from emobox_hf.hub.licences import find_licence
 
-_VALIDATION = f"{100 * ValidationRule().share:g} %"
+_VALIDATION = ValidationRule()
 TABLE_BEGIN, TABLE_END = "<!-- corpora: generated from the specs -->", "<!-- end of corpora -->"
 
 
@@ -82,8 +82,9 @@ def card_body(spec: CorpusSpec, *, is_built: bool = False) -> str:
     lines += ["| configuration | EmoBox's train | validation | test |", "| --- | --- | --- | --- |"]
     for name, fold in zip(folds, spec.folds.published, strict=False):
         train = spec.expected.utterances - fold.test - (fold.validation or 0) if fold.train is None else fold.train
-        lines.append(f"| `{name}` | {train} | {fold.validation or f'{_VALIDATION} of train'} | {fold.test} |")
+        lines.append(f"| `{name}` | {train} | {fold.validation or f'{_VALIDATION.percent} of train'} | {fold.test} |")
     lines += ["", *_describe_recuts(spec), "`all` holds every utterance in one split, `train`.", ""]
+    lines += ["Rows come in one order at every door: by their splits in all configurations, then by key.", ""]
     lines += _describe_columns(spec)
     if spec.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in spec.notes), ""]
@@ -164,11 +165,9 @@ def _describe_folds(spec: CorpusSpec) -> str:
         "rule": "EmoBox's partition rule for corpora that it has not split itself.",
         "list": "Random lists drawn once by EmoBox, read from `folds_dir`, `$EMOBOX_FOLDS` or the EmoBox repository.",
     }
-    return ways[spec.folds.source] + (
-        f" Validation is {_VALIDATION} of EmoBox's train list, chosen within each emotion by a hash of the key."
-        if not any(fold.validation for fold in spec.folds.published)
-        else ""
-    )
+    held_out = _VALIDATION.describe("EmoBox's train list")
+    has_validation = any(fold.validation for fold in spec.folds.published)
+    return ways[spec.folds.source] + ("" if has_validation else f" Validation is {held_out}.")
 
 
 def _describe_recuts(spec: CorpusSpec) -> list[str]:
@@ -177,7 +176,7 @@ def _describe_recuts(spec: CorpusSpec) -> list[str]:
         lines += [
             f"`{names[0]}` … `{names[-1]}` are speaker-independent folds drawn by this project: speakers are dealt "
             f"into {len(names)} groups with the emotions as even as can be; one group tests, "
-            + ("the next validates." if len(names) > 2 else f"validation is {_VALIDATION} of the rest."),
+            + ("the next validates." if len(names) > 2 else f"validation is {_VALIDATION.describe('the rest')}."),
             "",
         ]
     if CROSS_CORPUS in list_configs(spec):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from layout import touch
 
 from emobox_hf.corpora.braces import expand_braces
-from emobox_hf.corpora.configurations import list_configs, list_folds
+from emobox_hf.corpora.configurations import RANDOM, list_folds
 from emobox_hf.corpora.folds import ValidationRule, partition
 from emobox_hf.corpora.manifest import Manifest, search_corpus
 from emobox_hf.corpora.sampling import take_share
@@ -194,29 +194,98 @@ def some_utterances(sizes):
     ]
 
 
+def held_out(utterances, rule=None):
+    return keys_of((rule or ValidationRule()).hold_out(utterances)[1])
+
+
+SHARES = st.sampled_from([0.1, 0.2, 0.25, 0.5])
+SIZES = st.dictionaries(st.sampled_from(["Angry", "Happy", "Sad"]), st.integers(0, 40), min_size=1)
+
+
 @settings(max_examples=50)
-@given(st.dictionaries(st.sampled_from(["Angry", "Happy", "Sad"]), st.integers(0, 40), min_size=1), st.randoms())
-def test_validation_is_a_fifth_of_each_emotion_whatever_the_order(sizes, shuffler: random.Random):
-    utterances = some_utterances(sizes)
-    chosen = ValidationRule().choose(utterances)
+@given(SHARES, SIZES, st.randoms())
+def test_validation_is_the_share_of_each_emotion_whatever_the_order(share, sizes, shuffler: random.Random):
+    rule, utterances = ValidationRule(share), some_utterances(sizes)
+    chosen = held_out(utterances, rule)
     shuffler.shuffle(utterances)
-    assert ValidationRule().choose(utterances) == chosen
-    count = Counter(u.emotion for u in utterances if u.key in chosen)
-    assert all(count[emotion] == round(0.2 * size) for emotion, size in sizes.items())
+    train, validation = rule.hold_out(utterances)
+    assert train == tuple(u for u in utterances if u.key not in chosen)
+    assert validation == tuple(u for u in utterances if u.key in chosen)
+    count = Counter(u.emotion for u in validation)
+    assert all(count[emotion] == round(share * size) for emotion, size in sizes.items())
 
 
 def test_another_seed_chooses_other_utterances():
     utterances = some_utterances({"Angry": 100})
-    assert take_share(utterances, 0.2, seed=1) != take_share(utterances, 0.2, seed=2)
+    assert held_out(utterances, ValidationRule(seed=1)) != held_out(utterances, ValidationRule(seed=2))
 
 
 def test_utterances_that_leave_do_not_move_those_that_stay():
     utterances = some_utterances({"Angry": 100})
-    before = ValidationRule().choose(utterances)
+    before = held_out(utterances)
     after = take_share([u for u in utterances if u.key not in sorted(before)[:5]], 15 / 95, seed=0)
     assert after == before - set(sorted(before)[:5])
 
 
-def test_every_corpus_has_its_folds_and_all():
-    assert list_configs(load_spec("iemocap"))[:5] == [f"fold{n}" for n in range(1, 6)]
-    assert "all" in list_configs(load_spec("aesdd"))
+def test_the_validation_rule_says_what_it_is():
+    assert str(ValidationRule()) == "20% of each emotion of train, by a hash of the key, seed 0"
+    rule = ValidationRule(share=0.125, seed=3)
+    assert rule.describe("its half") == "12.5% of each emotion of its half, by a hash of the key, seed 3"
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.2, 20, float("nan")])
+def test_a_share_that_leaves_no_train_or_no_validation_is_refused(share):
+    with pytest.raises(InputError, match=f"a validation share lies between 0 and 1, such as 0.2, not at {share}"):
+        ValidationRule(share=share)
+
+
+def with_shared_emotions(manifest):
+    """The corpus with its three emotions spread over the four that `cross_corpus` asks for."""
+    labels = {"nie": "Angry", "neu": "Neutral", "rad": "Happy", "x": "Sad"}
+    utterances = tuple(
+        dataclasses.replace(u, emotion=tuple(labels.values())[number % 4])
+        for number, u in enumerate(manifest.utterances)
+    )
+    return dataclasses.replace(manifest, utterances=utterances, spec=dataclasses.replace(manifest.spec, labels=labels))
+
+
+@pytest.mark.parametrize("config", ["fold1", "random_fold1", "cross_corpus"])
+def test_another_validation_rule_moves_train_and_validation_and_says_so(polish, config):
+    manifest = with_shared_emotions(polish)
+    usual, half = partition(manifest, config), partition(manifest, config, validation=ValidationRule(0.5))
+    assert usual.validation == str(ValidationRule())
+    assert half.validation == "50% of each emotion of train, by a hash of the key, seed 0"
+    assert {split for split in usual.digests if usual.digests[split] != half.digests[split]} == {"train", "validation"}
+    whole = [keys_of(part.splits["train"]) | keys_of(part.splits["validation"]) for part in (usual, half)]
+    assert whole[0] == whole[1]
+    assert len(half.splits["validation"]) == pytest.approx(len(whole[0]) / 2, abs=2)
+
+
+def test_a_validation_part_that_is_not_held_out_of_train_stays_as_it_is(polish):
+    usual, half = (partition(polish, "si_fold1", validation=ValidationRule(share)) for share in (0.2, 0.5))
+    assert usual == half
+    assert usual.validation == f"speakers {usual.splits['validation'][0].speaker}"
+
+
+def test_digests_cover_every_split(polish):
+    found = partition(polish, "fold1")
+    assert found.digests == {name: sha256_of_keys(keys_of(split)) for name, split in found.splits.items()}
+    assert set(found.digests) == {"train", "validation", "test"}
+
+
+def test_random_folds_test_each_utterance_once_and_keep_emotions_even(polish):
+    names = list_folds(polish.spec, RANDOM)
+    folds = [partition(polish, name) for name in names]
+    assert names == [f"random_fold{number}" for number in range(1, 6)]
+    assert sorted(u.key for fold in folds for u in fold.splits["test"]) == [u.key for u in polish.utterances]
+    for fold in folds:
+        keys = [keys_of(split) for split in fold.splits.values()]
+        assert sum(map(len, keys)) == len(set.union(*keys)) == 450
+        assert [sum(u.emotion == name for u in fold.splits["test"]) for name in polish.spec.emotions] == [30] * 3
+        assert {u.speaker for u in fold.splits["test"]} <= {u.speaker for u in fold.splits["train"]}
+        assert fold.source == "utterances of each emotion dealt into 5 folds by a hash of the key, seed 0"
+
+
+def test_the_readme_states_the_validation_rule(checkout):
+    text = " ".join((checkout / "README.md").read_text(encoding="utf-8").split())
+    assert ValidationRule().describe("its train list") in text

@@ -1,7 +1,9 @@
 """`load_dataset` through the ids that `import emobox_hf` makes known; on datasets 3.6 and later."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -10,6 +12,7 @@ from layout import lay_out, read_published
 from speech import wav_bytes, write_wav
 
 import emobox_hf
+from emobox_hf.corpora import fold_sources, folds, row_order
 from emobox_hf.corpora.manifest import search_corpus
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.errors import InputError
@@ -208,17 +211,56 @@ def test_published_folds_come_through_the_builder(name: str, tmp_path: Path, emo
         assert {key for part in names for key in fold[part]["key"]} == keys
 
 
-def test_another_rule_is_another_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a new version, a changed validation rule must not be served the rows of the old one."""
-    from emobox_hf.corpora import folds
+@pytest.fixture
+def spec_fingerprint() -> Iterator[Callable[[], str]]:
+    """The fingerprint of a spec by the rules as they are now."""
 
-    spec, found = load_spec("polish"), []
-    for share in (0.2, 0.3):
-        monkeypatch.setattr(folds.ValidationRule.__init__, "__defaults__", (share, 0))
-        folds.rules_digest.cache_clear()
-        found.append(fingerprint(spec))
-    folds.rules_digest.cache_clear()
-    assert found[0] != found[1]
+    def find() -> str:
+        row_order.rules_digest.cache_clear()
+        return fingerprint(load_spec("polish"))
+
+    yield find
+    row_order.rules_digest.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("place", "changed"),
+    [
+        ("hold_out", lambda self, train: (train[1:], train[:1])),
+        ("assign_speakers", lambda manifest, number: fold_sources.assign_randomly(manifest, number)),
+        ("assign_balanced", lambda manifest, folds_dir: fold_sources.assign_randomly(manifest, 1)),
+        ("assign_by_emobox_rule", lambda manifest, number: fold_sources.assign_randomly(manifest, 1)),
+        ("order_rows", lambda utterances, cells: sorted(utterances, key=lambda u: u.key)),
+    ],
+)
+def test_another_rule_is_another_cache(
+    place: str, changed: Any, spec_fingerprint: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a new version, a changed rule must not be served the rows of the old one."""
+    usual = spec_fingerprint()
+    home = {"hold_out": folds.ValidationRule, "order_rows": row_order}.get(place, folds)
+    monkeypatch.setattr(home, place, changed)
+    assert spec_fingerprint() != usual
+    monkeypatch.undo()
+    assert spec_fingerprint() == usual
+
+
+def test_another_validation_share_is_another_cache(
+    spec_fingerprint: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = spec_fingerprint()
+    monkeypatch.setattr(folds.ValidationRule.__init__, "__defaults__", (0.25, 0))
+    assert spec_fingerprint() != usual
+
+
+def test_another_rule_is_built_again(polish: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = load("polish", "fold1", data_dir=str(polish)).num_rows
+    monkeypatch.setattr(folds.ValidationRule.__init__, "__defaults__", (0.5, 0))
+    row_order.rules_digest.cache_clear()
+    after = load("polish", "fold1", data_dir=str(polish)).num_rows
+    row_order.rules_digest.cache_clear()
+    assert before == {"train": 288, "validation": 72, "test": 90}
+    assert after == {"train": 180, "validation": 180, "test": 90}
 
 
 def test_an_incomplete_corpus_is_searched_once(polish: Path, monkeypatch: pytest.MonkeyPatch) -> None:

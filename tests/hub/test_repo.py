@@ -99,7 +99,7 @@ def test_links_hold_paths(polish: Path, tmp_path: Path) -> None:
 
 def test_the_card_states_licence_and_folds(built: Path) -> None:
     card = (built / "README.md").read_text(encoding="utf-8")
-    assert "| `fold1` | 360 | 20 % of train | 90 |" in card
+    assert "| `fold1` | 360 | 20% of train | 90 |" in card
     assert "@misc{miesikowska2020emotions" in card
 
 
