@@ -40,7 +40,7 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> HTTPResponse
     except HTTPError as error:
         error.close()
         if error.code == 416:
-            raise Stale("the file at the home is shorter than what is here") from error
+            raise Stale("the file on the server is shorter than what is here") from error
         if error.code in _PASSING:
             raise Dropped(f"HTTP {error.code} {error.reason}") from error
         meaning = {401: "it asks for an account", 403: "it refuses", 404: "it is not there", 410: "it is gone"}
@@ -66,6 +66,21 @@ def read_chunk(response: HTTPResponse, n_bytes: int) -> bytes:
         raise Dropped(f"{type(error).__name__} {error}".strip()) from error
 
 
+def read_url(url: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """The whole body at an address, for what fits into memory.
+
+    Raises:
+        Dropped: The server did not answer, is busy or failed, or the connection broke before the end.
+        InputError: It cannot be had.
+    """
+    with open_url(url, headers) as response:
+        length = response.headers.get("Content-Length")
+        body = b"".join(iter(lambda: read_chunk(response, 1 << 20), b""))
+    if length is not None and length.isdigit() and len(body) < int(length):
+        raise Dropped(f"{url}: {len(body)} of {length} bytes came")
+    return body
+
+
 def read_json(url: str) -> typing.Any:
     """The JSON document at an address.
 
@@ -73,14 +88,11 @@ def read_json(url: str) -> typing.Any:
         Dropped: The server did not answer, is busy or failed.
         InputError: It cannot be had, or is no JSON.
     """
-    with open_url(url, {"Accept": "application/json"}) as response:
-        parts = []
-        while chunk := read_chunk(response, 1 << 20):
-            parts.append(chunk)
+    body = read_url(url, {"Accept": "application/json"})
     try:
-        return json.loads(b"".join(parts))
+        return json.loads(body)
     except ValueError as error:
-        raise InputError(f"{url}: expected JSON, found {b''.join(parts)[:60]!r}") from error
+        raise InputError(f"{url}: expected JSON, found {body[:60]!r}") from error
 
 
 def is_page(response: HTTPResponse, first_bytes: bytes) -> bool:

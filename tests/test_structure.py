@@ -19,6 +19,7 @@ RUNGS = {
     "files": 0,
     "memo": 0,
     "options": 0,
+    "text": 0,
     "typed_toml": 0,
     "web": 0,
     "corpora": 1,
@@ -47,6 +48,7 @@ BASE = {
     "files": {"files", "errors"},
     "memo": {"memo", "errors", "files"},
     "options": {"options", "errors"},
+    "text": {"text"},
     "typed_toml": {"typed_toml", "errors"},
     "web": {"web", "errors"},
 }

@@ -85,7 +85,7 @@ def _describe(encoder: KnownEncoder) -> list[str]:
 
 def _convert(arguments: argparse.Namespace) -> int:
     from emobox_hf.encoders.native.convert import convert_data2vec2
-    from emobox_hf.sources.encoders import encoder_dir
+    from emobox_hf.sources.fetch_encoder import encoder_dir
 
     if not arguments.id and not arguments.out:
         raise InputError("give --id, which encoder of `emobox encoders` it is, or --out, a folder, or both")

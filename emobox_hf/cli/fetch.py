@@ -1,4 +1,4 @@
-"""`emobox fetch`: open corpora and small encoders, from their homes into the cache."""
+"""`emobox fetch`: open corpora and small encoders, downloaded into the cache."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from emobox_hf.errors import InputError, suggest
 
 def add_verb(verbs: Any) -> None:
     """Add `fetch` to `emobox`."""
-    verb = verbs.add_parser("fetch", help="get an open corpus from its home, or small encoder weights")
+    verb = verbs.add_parser("fetch", help="download an open corpus, or small encoder weights")
     verb.add_argument("name", nargs="?", help="a corpus or an encoder; without it, what can be fetched is listed")
     verb.add_argument("--keep-archives", action="store_true", help="keep what was downloaded after it was unpacked")
     verb.add_argument("--json", action="store_true", help="the list as JSON")
@@ -19,8 +19,8 @@ def add_verb(verbs: Any) -> None:
 
 def _fetch(arguments: argparse.Namespace) -> int:
     from emobox_hf.cli.progress import watch_bytes
-    from emobox_hf.sources.corpora import fetch_corpus
-    from emobox_hf.sources.encoders import FETCHABLE, fetch_encoder
+    from emobox_hf.sources.fetch_corpus import fetch_corpus
+    from emobox_hf.sources.fetch_encoder import FETCHABLE, fetch_encoder
 
     name = arguments.name
     if name is None:
@@ -40,7 +40,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
 
 def _list(*, as_json: bool) -> int:
     from emobox_hf.report.table import align
-    from emobox_hf.sources.encoders import FETCHABLE
+    from emobox_hf.sources.fetch_encoder import FETCHABLE
 
     specs = [load_spec(name) for name in list_corpora()]
     fetched = [(spec, spec.fetch) for spec in specs if spec.fetch]
@@ -51,7 +51,7 @@ def _list(*, as_json: bool) -> int:
                 "kind": "corpus",
                 "size_mb": fetch.size_mb or None,
                 "licence": spec.licence,
-                "home": fetch.home,
+                "home": fetch.site,
                 "tried_with": fetch.tried_with or None,
             }
             for spec, fetch in fetched
@@ -66,7 +66,7 @@ def _list(*, as_json: bool) -> int:
     lines = [("corpus", "size", "from", "licence")]
     for spec, fetch in fetched:
         mark = "" if fetch.tried_with else " *"
-        lines.append((spec.name, fetch.size if fetch.size_mb else "?", fetch.home + mark, spec.licence))
+        lines.append((spec.name, fetch.size if fetch.size_mb else "?", fetch.site + mark, spec.licence))
     print(align(lines))
     print("* an address that has not been tried yet; what comes is compared with the spec before it is kept\n")
     print(align([("encoder", "size", "note"), *((n, f"{e.size_mb} MB", e.note) for n, e in FETCHABLE.items())]))

@@ -107,8 +107,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     from emobox_hf.corpora.spec import load_spec
     from emobox_hf.experiments.request import make_request
     from emobox_hf.report.figures import draw_confusion
-    from emobox_hf.sources.corpora import fetch_corpus
-    from emobox_hf.sources.encoders import FETCHABLE, fetch_encoder
+    from emobox_hf.sources.fetch_corpus import fetch_corpus
+    from emobox_hf.sources.fetch_encoder import FETCHABLE, fetch_encoder
 
     folder = fetch_corpus(load_spec(DEMO_CORPUS), say=print, watch=watch_bytes)
     if arguments.encoder in FETCHABLE:

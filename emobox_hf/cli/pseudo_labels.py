@@ -117,7 +117,7 @@ def _read_map(words: list[str]) -> dict[str, str]:
 
 def _balance(arguments: argparse.Namespace) -> int:
     from emobox_hf.corpora.manifest import build_manifest
-    from emobox_hf.corpora.predictions import read_predictions
+    from emobox_hf.corpora.predictions import read_probabilities
     from emobox_hf.corpora.spec import load_spec
     from emobox_hf.experiments.balanced import draw_balanced_set, write_balanced_set
 
@@ -130,7 +130,7 @@ def _balance(arguments: argparse.Namespace) -> int:
     predicted = arguments.predictions or arguments.out.with_suffix(".predictions.parquet")
     if arguments.model:
         _make_predictions(spec, arguments, predicted)
-    predictions = read_predictions(predicted, keys=[u.key for u in manifest.utterances], corpus=spec.name)
+    predictions = read_probabilities(predicted, keys=[u.key for u in manifest.utterances], corpus=spec.name)
     balanced = draw_balanced_set(
         manifest,
         predictions,

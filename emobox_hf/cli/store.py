@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from emobox_hf.text import show_size
+
 COLUMNS = ("corpus", "encoder", "layer", "context", "precision", "storage_dtype")
 
 
@@ -64,7 +66,7 @@ def _ls(arguments: argparse.Namespace) -> int:
             *(str(found.settings.get(name, "?")) for name in COLUMNS),
             str(summary.n_utterances),
             str(summary.n_frames),
-            _show_size(summary.n_bytes),
+            show_size(summary.n_bytes),
             _show_age(summary.age_s),
             found.name if not summary.problem else f"{found.name}  {summary.problem}",
         )
@@ -72,7 +74,7 @@ def _ls(arguments: argparse.Namespace) -> int:
     ]
     print(align([(*header, "store"), *table]))
     total = sum(summary.n_bytes for summary in summaries)
-    print(f"\n{len(stores)} store{'s' if len(stores) > 1 else ''} in {root}, {_show_size(total)}")
+    print(f"\n{len(stores)} store{'s' if len(stores) > 1 else ''} in {root}, {show_size(total)}")
     return 0
 
 
@@ -101,8 +103,8 @@ def _gc(arguments: argparse.Namespace) -> int:
         print(json.dumps({"removed": arguments.yes, "garbage": rows}, ensure_ascii=False, indent=1))
         return 0
     for one in garbage:
-        print(f"{one.path}: {_show_size(one.n_bytes)}, {one.reason}")
-    size = _show_size(sum(one.n_bytes for one in garbage))
+        print(f"{one.path}: {show_size(one.n_bytes)}, {one.reason}")
+    size = show_size(sum(one.n_bytes for one in garbage))
     if not garbage:
         print("nothing to remove")
     elif arguments.yes:
@@ -110,15 +112,6 @@ def _gc(arguments: argparse.Namespace) -> int:
     else:
         print(f"{size} would be freed; `emobox store gc --yes` deletes them")
     return 0
-
-
-def _show_size(n_bytes: int) -> str:
-    size, unit = float(n_bytes), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 999.5:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.0f} {unit}" if unit in ("B", "kB") else f"{size:.1f} {unit}"
 
 
 def _show_age(age_s: float) -> str:

@@ -10,6 +10,7 @@ from emobox_hf.corpora.configurations import CROSS_CORPUS
 from emobox_hf.corpora.spec import BalancedList, CorpusSpec, Published
 from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir, sha256_of_keys, whole_file
+from emobox_hf.web import Dropped, read_url
 
 EMOBOX_COMMIT = "08280f279d47fb55d2c614061c70523d0a338d6b"
 LISTS_URL = f"https://raw.githubusercontent.com/emo-box/EmoBox/{EMOBOX_COMMIT}/data"
@@ -145,18 +146,14 @@ def _downloads(spec: CorpusSpec, number: int) -> Path:
 
 
 def _download(url: str, what: str) -> bytes:
-    from urllib.request import urlopen  # costs more than all else that `import emobox_hf` loads
-
     try:
-        with urlopen(url, timeout=30) as response:
-            content: bytes = response.read()
-    except OSError as error:
+        return read_url(url)
+    except (InputError, Dropped) as error:
         raise InputError(
-            f"{what} is one of EmoBox's random lists, and {url} could not be read: {error}. Without a connection, "
+            f"{what} is one of EmoBox's random lists, and it could not be read: {error}. Without a connection, "
             f"get the EmoBox repository at commit {EMOBOX_COMMIT[:7]} some other way and point $EMOBOX_FOLDS (or "
             "folds_dir, --folds-dir) at its folder data/"
         ) from error
-    return content
 
 
 def _read_keys(path: Path) -> set[str]:

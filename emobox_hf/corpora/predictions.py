@@ -67,7 +67,7 @@ class Predictions:
         return {key: self.emotions[columns[index]] for key, index, first in told if not np.isnan(first)}
 
 
-def write_predictions(
+def write_probabilities(
     predictions: Predictions, path: Path, *, corpus_emotions: Sequence[str], rest: NDArray[np.float32]
 ) -> None:
     """Write the file, with a column for each emotion of the corpus.
@@ -93,7 +93,7 @@ def write_predictions(
     pq.write_table(table, path)
 
 
-def read_predictions(path: Path, *, keys: Sequence[str], corpus: str) -> Predictions:
+def read_probabilities(path: Path, *, keys: Sequence[str], corpus: str) -> Predictions:
     """The predictions of a corpus's utterances, in the order of `keys`.
 
     Args:
@@ -119,7 +119,7 @@ def read_predictions(path: Path, *, keys: Sequence[str], corpus: str) -> Predict
             f"{path}: expected one row for each of {len(keys)} utterances of {corpus}, found {len(found)} rows; "
             f"{'; '.join(wrong)}. `emobox label {corpus}` makes the whole file"
         )
-    emotions, probabilities = _read_probabilities(path, columns)
+    emotions, probabilities = _collect_probabilities(path, columns)
     row_of = {key: row for row, key in enumerate(found)}
     reasons = {key: reason for key, reason in zip(found, columns.get("reason", ()), strict=False) if reason}
     rows = [row_of[key] for key in keys]
@@ -146,7 +146,7 @@ def _read_columns(path: Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     return table.to_pydict(), made_from
 
 
-def _read_probabilities(path: Path, columns: Mapping[str, list[Any]]) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+def _collect_probabilities(path: Path, columns: Mapping[str, list[Any]]) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     """Emotions and float32 (rows, emotions); columns that are null throughout say nothing and are passed over."""
     emotions: dict[str, str] = {}
     for name, values in columns.items():

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from emobox_hf.corpora.braces import expand_braces
-from emobox_hf.corpora.homes import Fetch, check_fetch
+from emobox_hf.corpora.download_source import DownloadSource, check_download_source
 from emobox_hf.corpora.labels import EMOTIONS
 from emobox_hf.errors import InputError, first_five, suggest
 from emobox_hf.typed_toml import read_as
@@ -190,7 +190,7 @@ class CorpusSpec:
     occasions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     drawn: DrawnFolds = dataclasses.field(default_factory=DrawnFolds)
     audio: Audio = dataclasses.field(default_factory=Audio)
-    fetch: Fetch | None = None
+    fetch: DownloadSource | None = None
     by_hand: str = ""
     notes: tuple[str, ...] = ()
     other_releases: tuple[OtherRelease, ...] = ()
@@ -298,7 +298,7 @@ def _check(spec: CorpusSpec, path: Path) -> None:
     if spec.access not in ACCESS:
         refuse(f"access is {spec.access!r}, expected one of {', '.join(ACCESS)}")
     if spec.fetch is not None:
-        check_fetch(spec.fetch, spec.access, spec.by_hand, refuse)
+        check_download_source(spec.fetch, spec.access, spec.by_hand, refuse)
     if unknown := sorted(set(spec.labels.values()) - set(EMOTIONS)):
         hint = suggest(unknown[0], EMOTIONS)
         listed = "" if "known: " in hint else f" All: {', '.join(EMOTIONS)}"

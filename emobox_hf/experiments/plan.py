@@ -19,7 +19,7 @@ from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.experiments.source import Source, open_source
 from emobox_hf.probes.heads import HEADS, Head
 from emobox_hf.results import ALL_LAYERS, LAST, EncoderSettings, PartitionSettings, RunSettings, is_finished
-from emobox_hf.sources.encoders import cached_encoder
+from emobox_hf.sources.fetch_encoder import cached_encoder
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobox_hf.audio import read_waveform
-from emobox_hf.corpora.predictions import Predictions, write_predictions
+from emobox_hf.corpora.predictions import Predictions, write_probabilities
 from emobox_hf.corpora.synonyms import map_labels
 from emobox_hf.encoders.known.identity import EncoderIdentity, identify
 from emobox_hf.encoders.known.table import find_known
@@ -19,7 +19,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.experiments.launch import find_place
 from emobox_hf.experiments.source import Source, read_durations
 from emobox_hf.files import whole_file
-from emobox_hf.sources.encoders import cached_encoder
+from emobox_hf.sources.fetch_encoder import cached_encoder
 
 if TYPE_CHECKING:
     from emobox_hf.encoders.classifier import Classifier
@@ -121,7 +121,7 @@ def label_corpus(
         predictions = Predictions(keys, mapped.emotions, probabilities, reasons, made_from)
         rest = all_labels[:, [classifier.labels.index(label) for label in mapped.unused]].sum(axis=1)
         rest[np.isnan(probabilities).any(axis=1)] = np.nan
-        write_predictions(predictions, part, corpus_emotions=source.spec.emotions, rest=rest)
+        write_probabilities(predictions, part, corpus_emotions=source.spec.emotions, rest=rest)
     return predictions, mapped
 
 

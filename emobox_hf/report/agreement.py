@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobox_hf.corpora.manifest import build_manifest
-from emobox_hf.corpora.predictions import read_predictions
+from emobox_hf.corpora.predictions import read_probabilities
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
@@ -76,7 +76,7 @@ def judge(corpus: str, predictions: Path, *, data_dir: Path | None = None, folds
     """
     spec = load_spec(corpus)
     manifest = build_manifest(spec, data_dir, folds_dir=folds_dir, allow_missing=True)
-    found = read_predictions(predictions, keys=[u.key for u in manifest.utterances], corpus=spec.name)
+    found = read_probabilities(predictions, keys=[u.key for u in manifest.utterances], corpus=spec.name)
     chosen = found.choose(spec.emotions)
     emotions = tuple(emotion for emotion in spec.emotions if emotion in found.emotions)
     rows = [row for row, u in enumerate(manifest.utterances) if u.key in chosen and u.emotion in emotions]

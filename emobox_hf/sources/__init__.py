@@ -1,1 +1,1 @@
-"""Where corpora and small encoders come from: homes on the web, resumed downloads, archives, the registry."""
+"""Where corpora and small encoders come from: sites on the web, resumed downloads, archives, the registry."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
 
-from emobox_hf.corpora.homes import show_size
 from emobox_hf.errors import InputError
 from emobox_hf.files import write_text
 from emobox_hf.sources.services import RemoteFile
+from emobox_hf.text import show_size
 from emobox_hf.web import Dropped, Stale, is_page, open_url, read_chunk
 
 ATTEMPTS = 6  # in a row without a new byte
@@ -40,7 +40,7 @@ class _Part:
 
 
 def download(file: RemoteFile, folder: Path, *, watch: Watch = unwatched, pause_s: float = 1.0) -> Path:
-    """The whole, verified file in `folder`, from there if it is there, else from its home.
+    """The whole, verified file in `folder`, from there if it is there, else downloaded.
 
     Bytes go to `<name>.part`, which stays after an interruption and is continued by the next call; `<name>.part.json`
     says which version of the file it is a part of. A part of another version is thrown away.
@@ -104,7 +104,7 @@ def _receive(file: RemoteFile, part: Path, about: Path, watch: Watch) -> None:
         version = _version(response)
         if start and (start != done or known is None or version != known.version or total != known.total):
             part.unlink()  # a server that goes on with another file
-            raise Dropped("the file at the home has changed")
+            raise Dropped("the file on the server has changed")
         if file.size is not None and total is not None and total != file.size:
             raise InputError(f"{file.url}: expected {file.size} bytes, the server announces {total}")
         first = read_chunk(response, _CHUNK_BYTES)
@@ -148,7 +148,7 @@ def _write(out: io.FileIO, chunk: bytes) -> None:
 
 
 def _can_continue(file: RemoteFile, known: _Part) -> bool:
-    """Whether a part is one of this file, and a change of the file at its home would be noticed."""
+    """Whether a part is one of this file, and a change of the file on the server would be noticed."""
     is_same = known.url == file.url and (file.size is None or known.total in (None, file.size))
     return is_same and (known.version is not None or file.checksum is not None)
 

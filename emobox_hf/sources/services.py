@@ -1,4 +1,4 @@
-"""What the homes of corpora hold: file names, addresses, sizes and checksums, as their services list them."""
+"""The files of a corpus at Zenodo, Dataverse or GitHub: names, addresses, sizes and checksums, as these list them."""
 
 import typing
 import unicodedata
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from urllib.parse import quote
 
-from emobox_hf.corpora.homes import Fetch
+from emobox_hf.corpora.download_source import DownloadSource
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.web import Dropped, read_json
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file at a home; size in bytes and checksum (`md5:…`, `sha256:…`) where they are known beforehand."""
+    """A file to download; size in bytes and checksum (`md5:…`, `sha256:…`) where they are known beforehand."""
 
     name: str
     url: str
@@ -30,11 +30,11 @@ class Services:
     github: str = "https://api.github.com"
 
 
-def list_remote(fetch: Fetch, services: Services | None = None) -> list[RemoteFile]:
-    """The files of a corpus at its home, in the order of its spec's addresses or the service's list.
+def list_remote(fetch: DownloadSource, services: Services | None = None) -> list[RemoteFile]:
+    """The files of a corpus to download, in the order of its spec's addresses or the service's list.
 
     Args:
-        fetch: A home of any kind but `package`.
+        fetch: A source of any kind but `package`.
         services: Where the services are.
 
     Raises:
@@ -48,9 +48,9 @@ def list_remote(fetch: Fetch, services: Services | None = None) -> list[RemoteFi
     try:
         listed = readers[fetch.kind](fetch.source, services)
     except (KeyError, TypeError) as error:
-        raise InputError(f"{fetch.home}: the service's list of files is not of the expected form: {error!r}") from error
+        raise InputError(f"{fetch.site}: the service's list of files is not of the expected form: {error!r}") from error
     except Dropped as error:
-        raise InputError(f"{fetch.home}: the service does not answer: {error}; try again later") from error
+        raise InputError(f"{fetch.site}: the service does not answer: {error}; try again later") from error
     return _choose(listed, fetch)
 
 
@@ -75,11 +75,11 @@ def _list_github(repository: str, services: Services) -> list[RemoteFile]:
     return [RemoteFile(_safe(f["name"]), f["browser_download_url"], f["size"], f.get("digest")) for f in assets]
 
 
-def _choose(listed: list[RemoteFile], fetch: Fetch) -> list[RemoteFile]:
+def _choose(listed: list[RemoteFile], fetch: DownloadSource) -> list[RemoteFile]:
     wanted = {pattern: [f for f in listed if _fits(f.name, [pattern])] for pattern in fetch.files}
     if absent := [pattern for pattern, found in wanted.items() if not found]:
         names = first_five(sorted(f.name for f in listed)) or "none"
-        raise InputError(f"{fetch.home} has no file {first_five(absent)}; its files: {names}")
+        raise InputError(f"{fetch.site} has no file {first_five(absent)}; its files: {names}")
     return [f for f in listed if _fits(f.name, fetch.files)]
 
 
@@ -90,5 +90,5 @@ def _fits(name: str, patterns: Iterable[str]) -> bool:
 
 def _safe(name: typing.Any) -> str:
     if not isinstance(name, str) or not name.strip(". ") or {"/", "\\", "\0"} & set(name):
-        raise InputError(f"a home lists a file named {name!r}, which is no name of a file; refused")
+        raise InputError(f"a server lists a file named {name!r}, which is no name of a file; refused")
     return name

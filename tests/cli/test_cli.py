@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from home_server import Home, running_home
+from download_server import Site, running_site
 
 from emobox_hf.cli.main import main
 from emobox_hf.corpora.manifest import read_manifest
@@ -22,13 +22,13 @@ def polish(whole: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def home() -> Iterator[Home]:
-    with running_home() as home:
+def home() -> Iterator[Site]:
+    with running_site() as home:
         yield home
 
 
 @pytest.fixture
-def own_corpus(home: Home, tmp_path: Path) -> Path:
+def own_corpus(home: Site, tmp_path: Path) -> Path:
     """The spec of a corpus of three utterances, with a home on this machine."""
     with zipfile.ZipFile(buffer := io.BytesIO(), "w") as zipped:
         for name in ("s1_Angry.wav", "s2_Sad.wav", "s3_Sad.wav"):
@@ -120,7 +120,7 @@ def test_fetch_lists_what_there_is_and_what_is_had_by_hand(capsys: pytest.Captur
 
 
 def test_fetch_of_a_corpus_of_one_s_own_says_what_comes_and_where_it_lies(
-    home: Home, own_corpus: Path, capsys: pytest.CaptureFixture[str]
+    home: Site, own_corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["fetch", str(own_corpus)]) == 0
     captured = capsys.readouterr()
@@ -139,7 +139,7 @@ def test_fetch_of_a_corpus_of_one_s_own_says_what_comes_and_where_it_lies(
 
 
 def test_fetch_of_something_else_ends_with_2_and_keeps_the_download(
-    home: Home, own_corpus: Path, capsys: pytest.CaptureFixture[str]
+    home: Site, own_corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own_corpus.write_text(own_corpus.read_text().replace("utterances = 3", "utterances = 4"))
     assert main(["fetch", str(own_corpus)]) == 2

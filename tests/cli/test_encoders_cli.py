@@ -16,7 +16,7 @@ from emobox_hf.experiments.plan import resolve_encoder
 from emobox_hf.files import sha256_of_file
 from emobox_hf.probes.heads import EmoboxHead
 from emobox_hf.results import EncoderSettings
-from emobox_hf.sources.encoders import encoder_dir
+from emobox_hf.sources.fetch_encoder import encoder_dir
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from toy_predictions import write_toy_predictions
 
 from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest, search_corpus
-from emobox_hf.corpora.predictions import Predictions, read_predictions
+from emobox_hf.corpora.predictions import Predictions, read_probabilities
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.corpora.utterance_sets import read_set
 from emobox_hf.errors import InputError
@@ -29,7 +29,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 def predict(path: Path, manifest: Manifest, **options: Any) -> Predictions:
     keys = [u.key for u in manifest.utterances]
     file = write_toy_predictions(path / "predictions.parquet", manifest, **options)
-    return read_predictions(file, keys=keys, corpus=manifest.spec.name)
+    return read_probabilities(file, keys=keys, corpus=manifest.spec.name)
 
 
 def test_only_what_a_model_agrees_on_is_drawn(manifest: Manifest, tmp_path: Path) -> None:

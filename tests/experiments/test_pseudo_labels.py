@@ -12,7 +12,7 @@ from tiny_classifiers import save_classifier
 from toy_corpora import make_corpus
 
 from emobox_hf.audio import read_waveform
-from emobox_hf.corpora.predictions import read_predictions
+from emobox_hf.corpora.predictions import read_probabilities
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.encoders.classifier import load_classifier
 from emobox_hf.encoders.known.identity import identify
@@ -65,7 +65,7 @@ def test_every_utterance_has_a_row_and_labels_of_one_emotion_add_up(model: Path,
         assert columns["p_Angry"][row] == pytest.approx(told[0], abs=1e-5)
         assert columns["p_Happy"][row] == pytest.approx(told[1] + told[4], abs=1e-5)
         assert columns["rest"][row] == pytest.approx(told[2] + told[5], abs=1e-5)
-    again = read_predictions(out, keys=columns["key"], corpus="alpha")
+    again = read_probabilities(out, keys=columns["key"], corpus="alpha")
     np.testing.assert_array_equal(again.probabilities, predictions.probabilities)
     assert again.made_from["identity"] == identify(str(model)).key
     assert again.made_from["audio_sha256"] == source.audio_sha256

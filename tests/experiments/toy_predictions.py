@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from emobox_hf.corpora.manifest import Manifest
-from emobox_hf.corpora.predictions import Predictions, write_predictions
+from emobox_hf.corpora.predictions import Predictions, write_probabilities
 
 
 def write_toy_predictions(
@@ -28,5 +28,5 @@ def write_toy_predictions(
     probabilities = np.array(rows, dtype=np.float32)
     predictions = Predictions(keys, told, probabilities, dict.fromkeys(silent, "too long"), made_from)
     rest = np.zeros(len(rows), dtype=np.float32)
-    write_predictions(predictions, path, corpus_emotions=manifest.spec.emotions, rest=rest)
+    write_probabilities(predictions, path, corpus_emotions=manifest.spec.emotions, rest=rest)
     return path

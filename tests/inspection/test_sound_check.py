@@ -17,7 +17,7 @@ from emobox_hf.corpora.spec import load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.inspection.fingerprints import find_copies, group_copies, make_fingerprint
 from emobox_hf.inspection.sound_check import check_sound, compare_recordings
-from emobox_hf.sources.corpora import fetch_corpus
+from emobox_hf.sources.fetch_corpus import fetch_corpus
 
 
 def babble(seed: int, duration_s: float = 1.2) -> np.ndarray:

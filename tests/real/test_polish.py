@@ -14,8 +14,8 @@ from emobox_hf.corpora.spec import load_spec
 from emobox_hf.experiments.request import make_request
 from emobox_hf.experiments.run import run_probe
 from emobox_hf.results import RunRecord, read_record
-from emobox_hf.sources.corpora import fetch_corpus
-from emobox_hf.sources.encoders import fetch_encoder
+from emobox_hf.sources.fetch_corpus import fetch_corpus
+from emobox_hf.sources.fetch_encoder import fetch_encoder
 
 pytestmark = pytest.mark.real
 

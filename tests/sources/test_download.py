@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from home_server import running_home
+from download_server import running_site
 
 from emobox_hf.errors import InputError
 from emobox_hf.sources.download import ATTEMPTS, _write, download
@@ -17,9 +17,9 @@ OTHER = BODY[::-1]
 
 
 @pytest.fixture
-def home():
-    with running_home() as home:
-        yield home
+def site():
+    with running_site() as site:
+        yield site
 
 
 def remote(url, body=BODY, **known):
@@ -34,8 +34,8 @@ def md5(body):
     return f"md5:{hashlib.md5(body).hexdigest()}"
 
 
-def ranges(home):
-    return [asked for _, asked in home.requests]
+def ranges(site):
+    return [asked for _, asked in site.requests]
 
 
 def fetch(file, folder, **options):
@@ -67,23 +67,23 @@ def stop(file, folder, n_bytes=1):
 
 
 @pytest.mark.parametrize("known", [{}, {"size": len(BODY)}, {"checksum": sha256(BODY)}, {"checksum": md5(BODY)}])
-def test_a_file_comes_whole_and_nothing_else_is_left(home, tmp_path, known):
-    file = remote(home.serve("/data.zip", BODY), **known)
+def test_a_file_comes_whole_and_nothing_else_is_left(site, tmp_path, known):
+    file = remote(site.serve("/data.zip", BODY), **known)
     path = fetch(file, tmp_path)
     assert path.read_bytes() == BODY
     assert [p.name for p in tmp_path.iterdir()] == ["data.zip"]
     assert fetch(file, tmp_path) == path
-    assert ranges(home) == [None]  # the second call asked for nothing
+    assert ranges(site) == [None]  # the second call asked for nothing
 
 
-def test_a_broken_connection_is_continued_where_it_broke(home, tmp_path):
-    url = home.serve("/data.zip", BODY, drops=[300_000, 500_000])
+def test_a_broken_connection_is_continued_where_it_broke(site, tmp_path):
+    url = site.serve("/data.zip", BODY, drops=[300_000, 500_000])
     assert fetch(remote(url), tmp_path).read_bytes() == BODY
-    assert ranges(home) == [None, "bytes=300000-", "bytes=800000-"]
+    assert ranges(site) == [None, "bytes=300000-", "bytes=800000-"]
 
 
-def test_a_later_call_goes_on_with_what_an_interruption_left(home, tmp_path):
-    url = home.serve("/data.zip", BODY)
+def test_a_later_call_goes_on_with_what_an_interruption_left(site, tmp_path):
+    url = site.serve("/data.zip", BODY)
     done = stop(remote(url), tmp_path)
     assert 0 < done < len(BODY)
     seen = []
@@ -94,16 +94,16 @@ def test_a_later_call_goes_on_with_what_an_interruption_left(home, tmp_path):
         yield seen.append
 
     assert fetch(remote(url), tmp_path, watch=watch).read_bytes() == BODY
-    assert ranges(home) == [None, f"bytes={done}-"]
+    assert ranges(site) == [None, f"bytes={done}-"]
     assert seen[0] == ("data.zip", len(BODY), done)
     assert sum(seen[1:]) == len(BODY) - done
 
 
-def test_a_whole_part_whose_name_was_not_yet_given_is_not_asked_for_again(home, tmp_path):
-    url = home.serve("/data.zip", BODY)
+def test_a_whole_part_whose_name_was_not_yet_given_is_not_asked_for_again(site, tmp_path):
+    url = site.serve("/data.zip", BODY)
     assert stop(remote(url), tmp_path, len(BODY)) == len(BODY)
     assert fetch(remote(url), tmp_path).read_bytes() == BODY
-    assert ranges(home) == [None]
+    assert ranges(site) == [None]
 
 
 @pytest.mark.parametrize(
@@ -118,53 +118,53 @@ def test_a_whole_part_whose_name_was_not_yet_given_is_not_asked_for_again(home, 
     ],
     ids=str,
 )
-def test_a_part_of_another_version_is_started_over(home, tmp_path, how):
-    stop(remote(home.serve("/data.zip", OTHER if "shift" not in how else BODY)), tmp_path)
-    url = home.serve("/data.zip", BODY, **how)
+def test_a_part_of_another_version_is_started_over(site, tmp_path, how):
+    stop(remote(site.serve("/data.zip", OTHER if "shift" not in how else BODY)), tmp_path)
+    url = site.serve("/data.zip", BODY, **how)
     assert fetch(remote(url), tmp_path).read_bytes() == BODY
 
 
-def test_a_file_that_became_shorter_than_the_part_is_started_over(home, tmp_path):
-    stop(remote(home.serve("/data.zip", BODY)), tmp_path, 500_000)
-    url = home.serve("/data.zip", b"PK short", etag='"1"')
+def test_a_file_that_became_shorter_than_the_part_is_started_over(site, tmp_path):
+    stop(remote(site.serve("/data.zip", BODY)), tmp_path, 500_000)
+    url = site.serve("/data.zip", b"PK short", etag='"1"')
     assert fetch(remote(url), tmp_path).read_bytes() == b"PK short"
 
 
-def test_a_file_that_became_longer_under_the_same_tag_is_started_over(home, tmp_path):
-    stop(remote(home.serve("/data.zip", BODY)), tmp_path)
-    url = home.serve("/data.zip", OTHER + OTHER)
+def test_a_file_that_became_longer_under_the_same_tag_is_started_over(site, tmp_path):
+    stop(remote(site.serve("/data.zip", BODY)), tmp_path)
+    url = site.serve("/data.zip", OTHER + OTHER)
     assert fetch(remote(url), tmp_path).read_bytes() == OTHER + OTHER
 
 
-def test_without_a_version_only_a_checksum_allows_to_go_on(home, tmp_path):
-    url = home.serve("/data.zip", BODY, etag=None)
+def test_without_a_version_only_a_checksum_allows_to_go_on(site, tmp_path):
+    url = site.serve("/data.zip", BODY, etag=None)
     stop(remote(url), tmp_path)
     fetch(remote(url), tmp_path)
-    assert ranges(home) == [None, None]
+    assert ranges(site) == [None, None]
     (tmp_path / "data.zip").unlink()
-    home.requests.clear()
+    site.requests.clear()
     file = remote(url, checksum=sha256(BODY))
     done = stop(file, tmp_path)
     assert fetch(file, tmp_path).read_bytes() == BODY
-    assert ranges(home) == [None, f"bytes={done}-"]
+    assert ranges(site) == [None, f"bytes={done}-"]
 
 
-def test_a_weak_tag_names_no_version(home, tmp_path):
-    url = home.serve("/data.zip", BODY, etag='W/"1"')
+def test_a_weak_tag_names_no_version(site, tmp_path):
+    url = site.serve("/data.zip", BODY, etag='W/"1"')
     stop(remote(url), tmp_path)
     fetch(remote(url), tmp_path)
-    assert ranges(home) == [None, None]
+    assert ranges(site) == [None, None]
 
 
-def test_a_part_of_another_address_is_started_over(home, tmp_path):
-    stop(remote(home.serve("/old", OTHER)), tmp_path)
-    assert fetch(remote(home.serve("/new", BODY)), tmp_path).read_bytes() == BODY
-    assert ranges(home) == [None, None]
+def test_a_part_of_another_address_is_started_over(site, tmp_path):
+    stop(remote(site.serve("/old", OTHER)), tmp_path)
+    assert fetch(remote(site.serve("/new", BODY)), tmp_path).read_bytes() == BODY
+    assert ranges(site) == [None, None]
 
 
-def test_a_stop_before_the_first_byte_of_another_version_leaves_none_of_the_old_one(home, tmp_path):
-    stop(remote(home.serve("/data.zip", OTHER)), tmp_path)
-    url = home.serve("/data.zip", BODY, etag='"2"')
+def test_a_stop_before_the_first_byte_of_another_version_leaves_none_of_the_old_one(site, tmp_path):
+    stop(remote(site.serve("/data.zip", OTHER)), tmp_path)
+    url = site.serve("/data.zip", BODY, etag='"2"')
 
     @contextmanager
     def watch(name, total, done):
@@ -177,49 +177,49 @@ def test_a_stop_before_the_first_byte_of_another_version_leaves_none_of_the_old_
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"url": 1}'], ids=repr)
-def test_a_part_without_a_sound_description_is_started_over(home, tmp_path, text):
-    url = home.serve("/data.zip", BODY)
+def test_a_part_without_a_sound_description_is_started_over(site, tmp_path, text):
+    url = site.serve("/data.zip", BODY)
     stop(remote(url), tmp_path)
     (tmp_path / "data.zip.part.json").write_text(text, encoding="utf-8")
     assert fetch(remote(url), tmp_path).read_bytes() == BODY
-    assert ranges(home) == [None, None]
+    assert ranges(site) == [None, None]
 
 
-def test_an_answer_of_unknown_length_comes_whole_or_is_started_over(home, tmp_path):
-    url = home.serve("/data.zip", BODY, has_length=False, drops=[400_000])
+def test_an_answer_of_unknown_length_comes_whole_or_is_started_over(site, tmp_path):
+    url = site.serve("/data.zip", BODY, has_length=False, drops=[400_000])
     assert fetch(remote(url), tmp_path).read_bytes() == BODY
 
 
-def test_a_busy_server_is_asked_again(home, tmp_path):
-    url = home.serve("/data.zip", BODY, statuses=[503, 429, 500])
+def test_a_busy_server_is_asked_again(site, tmp_path):
+    url = site.serve("/data.zip", BODY, statuses=[503, 429, 500])
     assert fetch(remote(url), tmp_path).read_bytes() == BODY
 
 
-def test_a_connection_that_always_breaks_is_given_up_and_the_part_is_kept(home, tmp_path):
-    url = home.serve("/data.zip", BODY, drops=[1000] + [0] * 20)
+def test_a_connection_that_always_breaks_is_given_up_and_the_part_is_kept(site, tmp_path):
+    url = site.serve("/data.zip", BODY, drops=[1000] + [0] * 20)
     with pytest.raises(InputError, match=rf"broke {ATTEMPTS} times in a row .*; 1 kB\s+are kept in .*data\.zip\.part"):
         fetch(remote(url), tmp_path)
     assert (tmp_path / "data.zip.part").read_bytes() == BODY[:1000]
-    home.files["/data.zip"].drops.clear()
+    site.files["/data.zip"].drops.clear()
     assert fetch(remote(url), tmp_path).read_bytes() == BODY
 
 
-def test_a_wrong_checksum_is_named_and_the_file_removed(home, tmp_path):
-    url = home.serve("/data.zip", OTHER)
+def test_a_wrong_checksum_is_named_and_the_file_removed(site, tmp_path):
+    url = site.serve("/data.zip", OTHER)
     expected, found = sha256(BODY).removeprefix("sha256:"), sha256(OTHER).removeprefix("sha256:")
     with pytest.raises(InputError, match=rf"expected SHA256 {expected}, found {found} \(1.02 MB\); it was removed"):
         fetch(remote(url, checksum=sha256(BODY)), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_kept_file_that_is_not_the_one_wanted_any_more_is_fetched_again(home, tmp_path):
+def test_a_kept_file_that_is_not_the_one_wanted_any_more_is_fetched_again(site, tmp_path):
     (tmp_path / "data.zip").write_bytes(OTHER)
-    url = home.serve("/data.zip", BODY)
+    url = site.serve("/data.zip", BODY)
     assert fetch(remote(url, checksum=sha256(BODY)), tmp_path).read_bytes() == BODY
 
 
-def test_another_size_than_listed_is_refused_before_the_first_byte(home, tmp_path):
-    url = home.serve("/data.zip", BODY)
+def test_another_size_than_listed_is_refused_before_the_first_byte(site, tmp_path):
+    url = site.serve("/data.zip", BODY)
     with pytest.raises(InputError, match=rf"expected 7 bytes, the server announces {len(BODY)}"):
         fetch(remote(url, size=7), tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -233,8 +233,8 @@ def test_another_size_than_listed_is_refused_before_the_first_byte(home, tmp_pat
         (b"\xef\xbb\xbf<HTML>", "application/zip"),
     ],
 )
-def test_a_web_page_is_not_taken_for_a_file(home, tmp_path, body, content_type):
-    url = home.serve("/data.zip", body, content_type=content_type)
+def test_a_web_page_is_not_taken_for_a_file(site, tmp_path, body, content_type):
+    url = site.serve("/data.zip", body, content_type=content_type)
     with pytest.raises(InputError, match=r"expected a file, found a web page: a login"):
         fetch(remote(url), tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -250,11 +250,11 @@ def test_a_web_page_is_not_taken_for_a_file(home, tmp_path, body, content_type):
         (418, "HTTP 418, "),
     ],
 )
-def test_a_refusal_is_not_asked_again(home, tmp_path, status, message):
-    url = home.serve("/data.zip", BODY, statuses=[status] * 9)
+def test_a_refusal_is_not_asked_again(site, tmp_path, status, message):
+    url = site.serve("/data.zip", BODY, statuses=[status] * 9)
     with pytest.raises(InputError, match=message):
         fetch(remote(url), tmp_path)
-    assert len(home.requests) == 1
+    assert len(site.requests) == 1
 
 
 def test_no_network_is_one_clear_error(tmp_path):
@@ -262,8 +262,8 @@ def test_no_network_is_one_clear_error(tmp_path):
         fetch(remote("http://127.0.0.1:9/data.zip"), tmp_path)  # the discard port: nothing listens there
 
 
-def test_a_file_larger_than_the_disk_is_refused_before_it_is_written(home, tmp_path):
-    url = home.serve("/data.zip", BODY, length=10**18)
+def test_a_file_larger_than_the_disk_is_refused_before_it_is_written(site, tmp_path):
+    url = site.serve("/data.zip", BODY, length=10**18)
     with pytest.raises(InputError, match=r"data\.zip needs 1e\+06 TB, and .* are free on the disk of .*EMOBOX_CACHE"):
         fetch(remote(url), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""A corpus from a stand-in for its home into the cache: complete or not at all."""
+"""A corpus from a stand-in for its site into the cache: complete or not at all."""
 
 import dataclasses
 import io
@@ -8,17 +8,17 @@ import zipfile
 from contextlib import contextmanager
 
 import pytest
-from home_server import running_home
+from download_server import running_site
 
 from emobox_hf.corpora import lists
 from emobox_hf.corpora.braces import expand_braces
-from emobox_hf.corpora.homes import Fetch
+from emobox_hf.corpora.download_source import DownloadSource
 from emobox_hf.corpora.manifest import build_manifest, fetched_dir
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.errors import InputError
 from emobox_hf.files import sha256_of_keys
-from emobox_hf.sources import corpora as fetch_module
-from emobox_hf.sources.corpora import downloads_dir, fetch_corpus, list_fetchable
+from emobox_hf.sources import fetch_corpus as fetch_module
+from emobox_hf.sources.fetch_corpus import downloads_dir, fetch_corpus, list_fetchable
 from emobox_hf.sources.services import Services
 
 EMOVO = load_spec("emovo")
@@ -26,9 +26,9 @@ NAMES = [f"{key.removeprefix('emovo-')}.wav" for pattern in EMOVO.expected.keys 
 
 
 @pytest.fixture
-def home():
-    with running_home() as home:
-        yield home
+def site():
+    with running_site() as site:
+        yield site
 
 
 def archive(names):
@@ -40,12 +40,12 @@ def archive(names):
 
 
 def with_fetch(spec, **table):
-    return dataclasses.replace(spec, fetch=Fetch(**table), by_hand="")
+    return dataclasses.replace(spec, fetch=DownloadSource(**table), by_hand="")
 
 
-def from_home(home, names=NAMES, **how):
-    """EMOVO with a home that serves these files."""
-    return with_fetch(EMOVO, kind="url", urls=(home.serve("/EMOVO.zip", archive(names), **how),), size_mb=1)
+def from_site(site, names=NAMES, **how):
+    """EMOVO with a site that serves these files."""
+    return with_fetch(EMOVO, kind="url", urls=(site.serve("/EMOVO.zip", archive(names), **how),), size_mb=1)
 
 
 def kept(cache):
@@ -53,9 +53,9 @@ def kept(cache):
     return sorted(p.relative_to(cache).as_posix() for p in cache.rglob("*") if p.is_file() and p.suffix != ".lock")
 
 
-def test_a_complete_corpus_is_unpacked_and_the_archive_removed(home, cache):
+def test_a_complete_corpus_is_unpacked_and_the_archive_removed(site, cache):
     lines = []
-    spec = from_home(home)
+    spec = from_site(site)
     folder = fetch_corpus(spec, say=lines.append)
     assert folder == fetched_dir(spec) == cache / "corpora/emovo"
     assert len(build_manifest(spec).utterances) == EMOVO.expected.utterances
@@ -64,33 +64,33 @@ def test_a_complete_corpus_is_unpacked_and_the_archive_removed(home, cache):
     for part in (EMOVO.title, EMOVO.licence, "1 MB", "127.0.0.1", "has not been tried yet", str(folder)):
         assert part in shown
     assert fetch_corpus(spec, say=lines.append) == folder
-    assert len(home.requests) == 1
+    assert len(site.requests) == 1
     assert lines == shown.split("\n")  # the second call had nothing to say
 
 
-def test_archives_are_kept_on_request(home, cache):
-    fetch_corpus(from_home(home), keep_archives=True)
+def test_archives_are_kept_on_request(site, cache):
+    fetch_corpus(from_site(site), keep_archives=True)
     assert [name for name in kept(cache) if name.startswith("downloads")] == ["downloads/emovo/EMOVO.zip"]
 
 
-def test_a_service_is_asked_and_its_checksum_compared(home):
+def test_a_service_is_asked_and_its_checksum_compared(site):
     body = archive(NAMES)
-    address = home.serve("/api/records/7/files/EMOVO.zip/content", body)
+    address = site.serve("/api/records/7/files/EMOVO.zip/content", body)
     record = {"key": "EMOVO.zip", "size": len(body), "checksum": f"md5:{'0' * 32}", "links": {"self": address}}
-    home.serve_json("/api/records/7", {"files": [record]})
+    site.serve_json("/api/records/7", {"files": [record]})
     spec, lines = with_fetch(EMOVO, kind="zenodo", source="7", files=("EMOVO.zip",)), []
     with pytest.raises(InputError, match=rf"expected MD5 {'0' * 32}, found [0-9a-f]{{32}}"):
-        fetch_corpus(spec, say=lines.append, services=Services(zenodo=home.url))
+        fetch_corpus(spec, say=lines.append, services=Services(zenodo=site.url))
     assert "  from     zenodo 7 (this address has not been tried yet)" in lines
     assert not fetched_dir(spec).exists()
 
 
-def test_several_files_and_archives_together_are_one_corpus(home):
+def test_several_files_and_archives_together_are_one_corpus(site):
     halves = (archive(NAMES[:300]), archive(NAMES[300:-1]))
     for name, body in zip("ab", halves, strict=True):
-        home.serve(f"/{name}.zip", body)
-    home.serve(f"/{NAMES[-1]}", b"wav")
-    urls = (f"{home.url}/{{a,b}}.zip", f"{home.url}/{NAMES[-1]}")
+        site.serve(f"/{name}.zip", body)
+    site.serve(f"/{NAMES[-1]}", b"wav")
+    urls = (f"{site.url}/{{a,b}}.zip", f"{site.url}/{NAMES[-1]}")
     watched = []
 
     @contextmanager
@@ -114,24 +114,24 @@ def test_several_files_and_archives_together_are_one_corpus(home):
     ],
     ids=["missing", "double", "strange", "unknown label"],
 )
-def test_what_is_not_the_corpus_is_not_installed_but_the_download_kept(home, cache, names, message):
+def test_what_is_not_the_corpus_is_not_installed_but_the_download_kept(site, cache, names, message):
     with pytest.raises(InputError, match=message) as raised:
-        fetch_corpus(from_home(home, names))
+        fetch_corpus(from_site(site, names))
     assert str(downloads_dir(EMOVO)) in str(raised.value)
     assert "/.emovo-" not in str(raised.value)  # the folder that has vanished
     assert kept(cache) == ["downloads/emovo/EMOVO.zip"]
 
 
-def test_folds_that_are_not_emobox_s_are_found_out(home):
-    spec = from_home(home)
+def test_folds_that_are_not_emobox_s_are_found_out(site):
+    spec = from_site(site)
     other = dataclasses.replace(spec.folds.published[1], test_sha256="0" * 64)
     folds = dataclasses.replace(spec.folds, published=(spec.folds.published[0], other, *spec.folds.published[2:]))
     with pytest.raises(InputError, match=r"emovo fold2, test: expected 98 keys with digest 000000000000"):
         fetch_corpus(dataclasses.replace(spec, folds=folds))
 
 
-def test_the_next_call_goes_on_after_an_interruption(home, cache):
-    spec = from_home(home, drops=[5000])  # so that not all of it can have come at once
+def test_the_next_call_goes_on_after_an_interruption(site, cache):
+    spec = from_site(site, drops=[5000])  # so that not all of it can have come at once
 
     @contextmanager
     def interrupt(name, total, done):
@@ -144,20 +144,20 @@ def test_the_next_call_goes_on_after_an_interruption(home, cache):
         fetch_corpus(spec, watch=interrupt)
     assert kept(cache) == ["downloads/emovo/EMOVO.zip.part", "downloads/emovo/EMOVO.zip.part.json"]
     fetch_corpus(spec)
-    assert home.requests[1][1].startswith("bytes=")
+    assert site.requests[1][1].startswith("bytes=")
     assert len(kept(cache)) == len(NAMES)
 
 
-def test_what_a_killed_process_left_is_cleared_away(home, cache):
+def test_what_a_killed_process_left_is_cleared_away(site, cache):
     left = cache / "corpora/.emovo-x1y2/unpacked/EMOVO"
     left.mkdir(parents=True)
     (cache / "corpora/.emovodb-z").mkdir()
-    fetch_corpus(from_home(home))
+    fetch_corpus(from_site(site))
     assert sorted(path.name for path in (cache / "corpora").iterdir()) == [".emovodb-z", "emovo"]
 
 
-def test_of_two_calls_at_once_the_second_waits_for_the_first(home, cache):
-    spec, lines, began, go_on = from_home(home), [], threading.Event(), threading.Event()
+def test_of_two_calls_at_once_the_second_waits_for_the_first(site, cache):
+    spec, lines, began, go_on = from_site(site), [], threading.Event(), threading.Event()
 
     @contextmanager
     def hold(name, total, done):
@@ -176,18 +176,18 @@ def test_of_two_calls_at_once_the_second_waits_for_the_first(home, cache):
     assert fetch_corpus(spec, say=say) == fetched_dir(spec)
     first.join()
     assert lines == ["another process is fetching emovo; waiting for it"]
-    assert len(home.requests) == 1
+    assert len(site.requests) == 1
     assert len(kept(cache)) == len(NAMES)
 
 
 @pytest.fixture
-def aesdd(home, monkeypatch):
-    """AESDD as three utterances, of whose lists EmoBox has drawn one at random, and its home with a fourth file."""
-    monkeypatch.setattr(lists, "LISTS_URL", f"{home.url}/lists")
+def aesdd(site, monkeypatch):
+    """AESDD as three utterances, of whose lists EmoBox has drawn one at random, and its site with a fourth file."""
+    monkeypatch.setattr(lists, "LISTS_URL", f"{site.url}/lists")
     keys = {"train": ["aesdd-a01-1", "aesdd-a02-1"], "test": ["aesdd-h03-2"]}
     for part, members in keys.items():
         path = f"/lists/aesdd/fold_1/aesdd_{part}_fold_1.jsonl"
-        home.serve(path, "\n".join(json.dumps({"key": key}) for key in members).encode())
+        site.serve(path, "\n".join(json.dumps({"key": key}) for key in members).encode())
     spec = load_spec("aesdd")
     published = dataclasses.replace(
         *spec.folds.published,
@@ -196,7 +196,7 @@ def aesdd(home, monkeypatch):
     )
     body = archive(["a01 (1).wav", "a02 (1).wav", "h03 (2).wav", "h04 (2).wav"])
     return dataclasses.replace(
-        with_fetch(spec, kind="url", urls=(home.serve("/aesdd.zip", body),)),
+        with_fetch(spec, kind="url", urls=(site.serve("/aesdd.zip", body),)),
         expected=dataclasses.replace(spec.expected, utterances=3, speakers=2),
         folds=dataclasses.replace(spec.folds, published=(published,)),
     )
@@ -207,8 +207,8 @@ def test_emobox_s_lists_tell_which_files_belong(aesdd):
     assert [u.key for u in build_manifest(aesdd).utterances] == ["aesdd-a01-1", "aesdd-a02-1", "aesdd-h03-2"]
 
 
-def test_without_the_lists_the_number_decides_and_that_is_said(home, aesdd):
-    home.files = {path: served for path, served in home.files.items() if "lists" not in path}
+def test_without_the_lists_the_number_decides_and_that_is_said(site, aesdd):
+    site.files = {path: served for path, served in site.files.items() if "lists" not in path}
     lines = []
     with pytest.raises(InputError, match="4 of 3 utterances came"):
         fetch_corpus(aesdd, say=lines.append)
@@ -217,13 +217,13 @@ def test_without_the_lists_the_number_decides_and_that_is_said(home, aesdd):
     assert fetch_corpus(four).is_dir()
 
 
-def test_a_disk_without_room_for_the_archive_and_its_content_is_refused(home, cache):
-    record = {"key": "a.zip", "size": 10**18, "checksum": f"md5:{'0' * 32}", "links": {"self": f"{home.url}/a.zip"}}
-    home.serve_json("/api/records/7", {"files": [record]})
+def test_a_disk_without_room_for_the_archive_and_its_content_is_refused(site, cache):
+    record = {"key": "a.zip", "size": 10**18, "checksum": f"md5:{'0' * 32}", "links": {"self": f"{site.url}/a.zip"}}
+    site.serve_json("/api/records/7", {"files": [record]})
     spec = with_fetch(EMOVO, kind="zenodo", source="7", files=("*",))
     with pytest.raises(InputError, match=r"the download and the unpacked corpus need at least 2e\+06 TB, and"):
-        fetch_corpus(spec, services=Services(zenodo=home.url))
-    assert [path for path, _ in home.requests] == ["/api/records/7"]
+        fetch_corpus(spec, services=Services(zenodo=site.url))
+    assert [path for path, _ in site.requests] == ["/api/records/7"]
     assert kept(cache) == []
 
 

@@ -1,8 +1,8 @@
-"""The homes in the specs: which corpora have one, and what is said of a table that does not fit."""
+"""Download sources in the specs: which corpora have one, and what is said of a table that does not fit."""
 
 import pytest
 
-from emobox_hf.corpora.homes import KINDS
+from emobox_hf.corpora.download_source import KINDS
 from emobox_hf.corpora.spec import SPECS_DIR, list_corpora, load_spec, read_spec
 from emobox_hf.errors import InputError
 
@@ -21,7 +21,7 @@ def test_an_open_corpus_is_fetched_or_the_spec_says_why_not_and_no_other_is(name
 @pytest.mark.parametrize("name", [name for name in list_corpora() if load_spec(name).fetch])
 def test_a_home_is_pinned_and_speaks_for_itself(name):
     fetch = load_spec(name).fetch
-    assert fetch.home
+    assert fetch.site
     for file, url in fetch.addresses:
         assert "{" not in url
         assert "#" not in url

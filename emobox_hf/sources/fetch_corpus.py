@@ -1,4 +1,4 @@
-"""Open corpora from their homes, verified before they are kept."""
+"""Open corpora downloaded into the cache, compared with their specs before they are kept."""
 
 import shutil
 import tempfile
@@ -9,8 +9,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from emobox_hf.corpora.configurations import list_folds
+from emobox_hf.corpora.download_source import DownloadSource
 from emobox_hf.corpora.folds import partition
-from emobox_hf.corpora.homes import Fetch, show_size
 from emobox_hf.corpora.lists import download_lists, find_lists
 from emobox_hf.corpora.manifest import Manifest, fetched_dir, search_corpus
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
@@ -20,6 +20,7 @@ from emobox_hf.sources.download import Watch, check_space, download, unwatched
 from emobox_hf.sources.registry import downloaded_package
 from emobox_hf.sources.services import RemoteFile, Services, list_remote
 from emobox_hf.sources.unpack import ENDINGS, unpack_all
+from emobox_hf.text import show_size
 
 Say = Callable[[str], object]
 
@@ -55,8 +56,8 @@ def fetch_corpus(
         services: Where the services that list files are.
 
     Raises:
-        InputError: The corpus is not one that can be fetched (the message says how it is had), its home cannot be
-            reached, the disk is too small, or what came is not the corpus that the spec describes.
+        InputError: The corpus is not one that can be fetched (the message says how it is had), its server cannot
+            be reached, the disk is too small, or what came is not the corpus that the spec describes.
     """
     folder = fetched_dir(spec)
     if folder.is_dir():
@@ -95,7 +96,7 @@ def how_to_get(spec: CorpusSpec) -> str:
 
 @contextmanager
 def _archives(
-    spec: CorpusSpec, fetch: Fetch, say: Say, watch: Watch, services: Services | None
+    spec: CorpusSpec, fetch: DownloadSource, say: Say, watch: Watch, services: Services | None
 ) -> Iterator[tuple[list[Path], str]]:
     """The downloaded files of a corpus, and a word on where they stay."""
     if fetch.kind == "package":
@@ -118,11 +119,11 @@ def _labelled(watch: Watch, label: str) -> Watch:
     return lambda name, total, done: watch(f"{label}{name}", total, done)
 
 
-def _announce(spec: CorpusSpec, fetch: Fetch, size: str, say: Say) -> None:
+def _announce(spec: CorpusSpec, fetch: DownloadSource, size: str, say: Say) -> None:
     say(f"{spec.title}" + (f" ({fetch.note})" if fetch.note else ""))
     say(f"  licence  {spec.licence}; {spec.homepage}")
     say(f"  size     {size}")
-    say(f"  from     {fetch.home}" + ("" if fetch.tried_with else " (this address has not been tried yet)"))
+    say(f"  from     {fetch.site}" + ("" if fetch.tried_with else " (this address has not been tried yet)"))
     say(f"  to       {fetched_dir(spec)}")
 
 

@@ -1,4 +1,4 @@
-"""Where a corpus is fetched from: the `[fetch]` table of its spec."""
+"""Where an open corpus is downloaded from: the `[fetch]` table of its spec."""
 
 import dataclasses
 import re
@@ -9,8 +9,9 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 from emobox_hf.corpora.braces import expand_braces
 from emobox_hf.errors import first_five
+from emobox_hf.text import show_size
 
-# The field that each kind of home needs; `services.list_remote` and `fetch` know how each is asked.
+# The field that each kind of source needs; `sources.services.list_remote` lists the files of each.
 KINDS = {"package": "source", "url": "urls", "zenodo": "source", "dataverse": "source", "github": "source"}
 _SOURCES = {
     "package": r"[\w.-]+==[\w.]+",
@@ -22,8 +23,8 @@ _CHECKSUM = re.compile(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Fetch:
-    """A home that gives a corpus to anyone, without an account or an agreement.
+class DownloadSource:
+    """An address that gives a corpus to anyone, without an account or an agreement.
 
     Attributes:
         kind: One of `KINDS`.
@@ -57,8 +58,8 @@ class Fetch:
         return [(name or unquote(urlsplit(url).path.rpartition("/")[2]), url) for url, name in split]
 
     @property
-    def home(self) -> str:
-        """The home in a few words, such as `zenodo 1188976` or a host."""
+    def site(self) -> str:
+        """The source in a few words, such as `zenodo 1188976` or a host."""
         if self.kind == "dataverse":
             return self.source.partition("//")[2]
         hosts = dict.fromkeys(urlsplit(url).netloc for _, url in self.addresses)
@@ -70,7 +71,9 @@ class Fetch:
         return show_size(self.size_mb * 1_000_000) if self.size_mb else "size unknown"
 
 
-def check_fetch(fetch: Fetch, access: str, by_hand: str, refuse: Callable[[str], typing.NoReturn]) -> None:
+def check_download_source(
+    fetch: DownloadSource, access: str, by_hand: str, refuse: Callable[[str], typing.NoReturn]
+) -> None:
     """Call `refuse` with a message if a `[fetch]` table does not fit its kind or its corpus."""
     if access != "open":
         refuse(f"access is {access!r}, so there must be no [fetch]: nothing is fetched past a form or a payment")
@@ -95,15 +98,3 @@ def check_fetch(fetch: Fetch, access: str, by_hand: str, refuse: Callable[[str],
         refuse(f"fetch.checksums: expected md5: or sha256: and so many hexadecimal digits, found {first_five(strange)}")
     if fetch.kind == "package" and not fetch.checksums.get(fetch.source, "").startswith("sha256:"):
         refuse(f"fetch.checksums has no sha256 of {fetch.source}")
-
-
-def show_size(n_bytes: int) -> str:
-    """A number of bytes as people write it.
-
-    >>> show_size(40_500_000), show_size(10_878_146_150), show_size(700)
-    ('40.5 MB', '10.9 GB', '700 bytes')
-    """
-    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if n_bytes >= unit:
-            return f"{n_bytes / unit:.3g} {name}"
-    return f"{n_bytes} bytes"

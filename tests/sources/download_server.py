@@ -1,4 +1,4 @@
-"""A stand-in for the homes of corpora: a small web server on this machine whose faults are set by the test."""
+"""A stand-in for the sites of corpora: a small web server on this machine whose faults are set by the test."""
 
 import json
 import re
@@ -33,7 +33,7 @@ class Served:
 
 
 @dataclass
-class Home:
+class Site:
     """What the server holds, by path and query, and what it was asked: path and Range header."""
 
     url: str
@@ -52,15 +52,15 @@ class Home:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    home: Home
+    site: Site
 
     def log_message(self, *arguments: Any) -> None:
         """Print nothing."""
 
     def do_GET(self) -> None:
         """Answer as the file's settings say."""
-        self.home.requests.append((self.path, self.headers["Range"]))
-        served = self.home.files.get(self.path)
+        self.site.requests.append((self.path, self.headers["Range"]))
+        served = self.site.files.get(self.path)
         if served is None or served.statuses:
             self.send_error(served.statuses.pop(0) if served else 404)
             return
@@ -94,13 +94,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_home() -> Iterator[Home]:
+def running_site() -> Iterator[Site]:
     """A server that runs while the block does."""
     handler = type("Handler", (_Handler,), {})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        handler.home = home = Home(f"http://127.0.0.1:{server.server_port}")
+        handler.site = site = Site(f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
-        yield home
+        yield site
         server.shutdown()
         thread.join()
