@@ -1,8 +1,9 @@
 """The `datasets` builder of every corpus: one class, one configuration a fold."""
 
 import hashlib
+import inspect
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ from emobox_hf.corpora.row_order import (
 )
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, suggest
 from emobox_hf.files import sha256_of_keys
 
 ROWS_A_TABLE = 500
+OWN_OPTIONS = ("folds_dir", "allow_missing")  # of `load_dataset`, beside those that every dataset has
 
 
 @dataclass
@@ -134,10 +136,13 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         data_dir: str | os.PathLike[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Like any builder, but the cache is also filed under the folder found for the corpus, and under its spec."""
+        """Like any builder, but the cache is also filed under the folder found for the corpus, and under its spec.
+
+        Raises:
+            InputError: No such configuration, an option that a corpus on disk has no use for, or no corpus.
+        """
         spec = load_spec(self.BUILDER_CONFIGS[0].corpus)
-        if config_name is None:
-            raise InputError(f"{spec.name}: name a configuration, one of {', '.join(list_configs(spec))}")
+        _check_options(spec, config_name, kwargs)
         root = find_corpus(spec, data_dir)
         lacking = list_lacking(spec, kwargs.get("folds_dir"))
         made_of = " ".join((fingerprint(spec), *lacking))  # without their lists, rows come in another order
@@ -186,3 +191,32 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         for part in parts:
             audio = [audio_cell(spec, root, utterance) for utterance in part]
             yield part[0].key, row_table(spec, part, audio)
+
+    def _save_infos(self) -> None:
+        """Refuse `save_infos=True` of datasets 3.x: it writes sizes beside this module, and checks all loads by them."""
+        raise InputError("leave save_infos out; `emobox build` writes a folder whose card has the sizes of all splits")
+
+
+def _check_options(spec: CorpusSpec, config_name: str | None, options: Mapping[str, Any]) -> None:
+    """Refuse what `load_dataset` would otherwise pass over in silence, or fail at in words of its own."""
+    configs = list_configs(spec)
+    if config_name is None:
+        raise InputError(f"{spec.name}: name a configuration, one of {', '.join(configs)}")
+    if config_name not in configs:
+        raise InputError(f"{spec.name} has no configuration {config_name!r}{suggest(config_name, configs)}")
+    if options.get("data_files") is not None:
+        raise InputError(
+            f"{spec.name} finds its files by itself; leave data_files out, and give the corpus's folder as data_dir"
+        )
+    features = options.get("features")
+    if features is not None and features != row_features(spec):
+        raise InputError(
+            f"the columns of {spec.name} are fixed; leave features out, and change what is loaded by select_columns, "
+            "rename_column or cast_column"
+        )
+    of_every_builder = inspect.signature(datasets.ArrowBasedBuilder.__init__).parameters
+    for name in options.keys() - of_every_builder.keys() - set(OWN_OPTIONS):
+        raise InputError(
+            f"load_dataset has no option {name!r} for {spec.name}{suggest(name, OWN_OPTIONS)}; a corpus takes "
+            f"data_dir, {', '.join(OWN_OPTIONS)}"
+        )

@@ -66,16 +66,14 @@ def _find_corpus_module(path: str, arguments: Arguments) -> Any:
     from emobox_hf.corpora.spec import load_spec
     from emobox_hf.hub.builder import corpus_configs, fingerprint
 
+    if path == OWNER + METRIC:
+        raise InputError(f"{path} is a metric: evaluate.load({path!r}) loads it")
     corpus = path.removeprefix(OWNER)  # a name, or the path of a spec of one's own: emobox/./mine.toml
     spec = load_spec(corpus)
     if arguments.get("revision") is not None:
         raise InputError(
             f"{path} is read from the corpus on disk, which has no revision {arguments['revision']!r}; leave it out. A "
             "repository on the Hub is named by its owner"
-        )
-    if arguments.get("data_files") is not None:
-        raise InputError(
-            f"{path} finds its files by itself; leave data_files out, and give the corpus's folder as data_dir"
         )
     return DatasetModule(
         "emobox_hf.hub.builder",
@@ -100,7 +98,7 @@ def _find_metric_module(path: str, arguments: Arguments) -> Any:
     if not path.startswith(OWNER) or any(Path(path).glob("*.py")):
         return None
     if path != OWNER + METRIC:
-        raise InputError(f"no metric {path!r}{suggest(path, [OWNER + METRIC])}")
+        raise InputError(f"no metric {path!r}{suggest(path, [OWNER + METRIC])}; corpora are loaded by load_dataset")
     if arguments.get("revision") is not None:
         raise InputError(f"{path} comes with this package and has no revision {arguments['revision']!r}; leave it out")
     from evaluate.loading import ImportableModule

@@ -16,6 +16,7 @@ from emobox_hf.corpora import fold_sources, folds, row_order
 from emobox_hf.corpora.manifest import search_corpus
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.errors import InputError
+from emobox_hf.hub import builder
 from emobox_hf.hub.builder import audio_cell, fingerprint, row_features
 
 COLUMNS = ["key", "audio", "emotion", "raw_emotion", "speaker", "gender", "language", "text", "corpus"]
@@ -274,12 +275,39 @@ def test_an_incomplete_corpus_is_searched_once(polish: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("option", "message"),
-    [({"revision": "main"}, "has no revision 'main'"), ({"data_files": "a.wav"}, "finds its files by itself")],
+    ("options", "message"),
+    [
+        ({"revision": "main"}, "has no revision 'main'; leave it out"),
+        ({"data_files": "a.wav"}, "polish finds its files by itself; leave data_files out"),
+        ({"features": datasets.Features({"key": datasets.Value("string")})}, "the columns of polish are fixed"),
+        ({"version": "9.9.9"}, "load_dataset has no option 'version' for polish"),
+        ({"corpus": "savee"}, "load_dataset has no option 'corpus' for polish"),
+        ({"folds_dirs": "."}, "no option 'folds_dirs' for polish; did you mean 'folds_dir'"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_a_corpus_on_disk_does_not_have_is_refused(polish: Path, option: dict[str, str], message: str) -> None:
+def test_what_a_corpus_on_disk_has_no_use_for_is_refused(polish: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        load("polish", "fold1", data_dir=str(polish), **option)
+        load("polish", "fold1", data_dir=str(polish), **options)
+
+
+@pytest.mark.skipif(datasets.__version__ >= "4", reason="datasets 4 takes save_infos and does nothing")
+def test_no_sizes_are_written_into_the_package(polish: Path) -> None:
+    before = sorted(Path(builder.__file__).parent.iterdir())
+    with pytest.raises(InputError, match="leave save_infos out"):
+        load("polish", "fold1", data_dir=str(polish), save_infos=True)
+    assert sorted(Path(builder.__file__).parent.iterdir()) == before
+
+
+def test_a_misspelt_corpus_or_configuration_gets_a_suggestion(polish: Path) -> None:
+    with pytest.raises(InputError, match="no corpus named 'iemocp'; did you mean 'iemocap'"):
+        load("iemocp", "fold1")
+    with pytest.raises(InputError, match="polish has no configuration 'flod1'; did you mean 'fold1'"):
+        load("polish", "flod1", data_dir=str(polish))
+    with pytest.raises(
+        InputError, match=r"emobox/ser_metrics is a metric: evaluate.load\('emobox/ser_metrics'\) loads"
+    ):
+        load("ser_metrics", "fold1")
 
 
 def test_a_folder_that_is_named_goes_before_a_built_one(
