@@ -7,11 +7,12 @@ Importing this module makes `datasets.load_dataset("emobox/<corpus>", "<fold>")`
 __version__ = "0.1.0"
 
 from emobox_hf.corpora.configurations import list_configs
+from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import build_manifest
 from emobox_hf.corpora.spec import list_corpora, load_spec
 from emobox_hf.errors import InputError
 from emobox_hf.hub.register import register
 
-__all__ = ["InputError", "__version__", "build_manifest", "list_configs", "list_corpora", "load_spec"]
+__all__ = ["InputError", "__version__", "build_manifest", "list_configs", "list_corpora", "load_spec", "partition"]
 
 register()

@@ -1,5 +1,6 @@
 """Where files go and how they are written: the cache folder, whole-or-nothing writes, digests."""
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -31,6 +32,15 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Raise an OSError if no file can be written at `path`, whose folders need not exist yet; nothing is left there."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    existing = next(parent for parent in path.absolute().parents if parent.exists())
+    with tempfile.TemporaryFile(dir=existing):
+        pass
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,7 +1,6 @@
 """What a run will be: its corpora, partitions, encoder and every setting, decided from files alone."""
 
 import dataclasses
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.experiments.cross_corpus import CrossCorpus, draw_cross_corpus
 from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.experiments.source import Source, open_source
+from emobox_hf.files import check_writable
 from emobox_hf.probes.heads import HEADS, Head
 from emobox_hf.results import ALL_LAYERS, LAST, EncoderSettings, PartitionSettings, RunSettings, is_finished
 from emobox_hf.sources.fetch_encoder import cached_encoder
@@ -170,9 +170,7 @@ def _digests(partitions: Sequence[Partition]) -> dict[str, dict[str, str]]:
 
 def _check_writable(folder: Path) -> None:
     """Refuse a folder that cannot be written, before hours of work end there."""
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
+        check_writable(folder / "any file")
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error}; give another --output or --features") from error

@@ -18,7 +18,7 @@ from emobox_hf.encoders.known.table import find_known
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.launch import find_place
 from emobox_hf.experiments.source import Source, read_durations
-from emobox_hf.files import whole_file
+from emobox_hf.files import check_writable, whole_file
 from emobox_hf.sources.fetch_encoder import cached_encoder
 
 if TYPE_CHECKING:
@@ -101,26 +101,27 @@ def label_corpus(
     from emobox_hf.encoders.classifier import load_classifier
 
     identity = identify(str(cached_encoder(model) or model), revision=revision)
+    check_writable(out)  # the file itself is begun when all is known, so that a process that is killed leaves none
+    classifier = load_classifier(identity, device=find_place().device)
+    mapped = match_labels(classifier.labels, source.spec.emotions, given)
+    clips, reasons = _list_clips(source, max_duration_s, on_error)
+    rows: dict[str, NDArray[np.float32]] = {}
+    for clip, outcome in _predict(classifier, clips, batch_s, n_workers):
+        if not isinstance(outcome, InputError):
+            rows[clip.key] = outcome
+        elif on_error == "skip":
+            reasons[clip.key] = str(outcome)
+        else:
+            raise _refuse(clip.key, outcome)
+    keys = tuple(u.key for u in source.manifest.utterances)
+    empty = np.full(len(classifier.labels), np.nan, dtype=np.float32)
+    all_labels = np.stack([rows.get(key, empty) for key in keys])  # (utterances, labels)
+    probabilities = _add_up(all_labels, classifier.labels, mapped)
+    made_from = _describe(source, identity, mapped)
+    predictions = Predictions(keys, mapped.emotions, probabilities, reasons, made_from)
+    rest = all_labels[:, [classifier.labels.index(label) for label in mapped.unused]].sum(axis=1)
+    rest[np.isnan(probabilities).any(axis=1)] = np.nan
     with whole_file(out) as part:
-        classifier = load_classifier(identity, device=find_place().device)
-        mapped = match_labels(classifier.labels, source.spec.emotions, given)
-        clips, reasons = _list_clips(source, max_duration_s, on_error)
-        rows: dict[str, NDArray[np.float32]] = {}
-        for clip, outcome in _predict(classifier, clips, batch_s, n_workers):
-            if not isinstance(outcome, InputError):
-                rows[clip.key] = outcome
-            elif on_error == "skip":
-                reasons[clip.key] = str(outcome)
-            else:
-                raise _refuse(clip.key, outcome)
-        keys = tuple(u.key for u in source.manifest.utterances)
-        empty = np.full(len(classifier.labels), np.nan, dtype=np.float32)
-        all_labels = np.stack([rows.get(key, empty) for key in keys])  # (utterances, labels)
-        probabilities = _add_up(all_labels, classifier.labels, mapped)
-        made_from = _describe(source, identity, mapped)
-        predictions = Predictions(keys, mapped.emotions, probabilities, reasons, made_from)
-        rest = all_labels[:, [classifier.labels.index(label) for label in mapped.unused]].sum(axis=1)
-        rest[np.isnan(probabilities).any(axis=1)] = np.nan
         write_probabilities(predictions, part, corpus_emotions=source.spec.emotions, rest=rest)
     return predictions, mapped
 

@@ -193,7 +193,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
             yield part[0].key, row_table(spec, part, audio)
 
     def _save_infos(self) -> None:
-        """Refuse `save_infos=True` of datasets 3.x: it writes sizes beside this module, and checks all loads by them."""
+        """Refuse `save_infos=True` of datasets 3.x: it writes sizes into the package, and checks all loads by them."""
         raise InputError("leave save_infos out; `emobox build` writes a folder whose card has the sizes of all splits")
 
 

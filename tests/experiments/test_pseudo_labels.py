@@ -1,5 +1,8 @@
 """Pseudo-labels of a corpus by an audio classifier: one row a key, labels mapped, whole or not at all."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,11 +111,46 @@ def test_labels_that_cannot_be_mapped_are_refused_with_advice() -> None:
     assert mapped.emotion_of == {"LABEL_1": "Angry", "LABEL_0": "Sad"}
 
 
+@pytest.mark.parametrize("out", ["file/p.parquet", "folder"])
 def test_a_file_that_cannot_be_written_is_known_before_the_work(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    out: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = make_source(tmp_path)
     (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
     monkeypatch.setattr("emobox_hf.encoders.classifier.load_classifier", lambda *_, **__: pytest.fail("was loaded"))
-    with pytest.raises(OSError, match="file"):
-        label_corpus(source, str(model), tmp_path / "file" / "p.parquet")
+    with pytest.raises(OSError, match=out.partition("/")[0]):
+        label_corpus(source, str(model), tmp_path / out)
+
+
+STALLED = """
+import sys, time
+from emobox_hf.cli.main import main
+from emobox_hf.experiments import pseudo_labels
+
+def predict(*_):
+    print("working", flush=True)
+    time.sleep(600)
+    yield
+
+pseudo_labels._predict = predict
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_process_that_is_killed_at_work_leaves_nothing_behind(
+    number: signal.Signals, model: Path, tmp_path: Path
+) -> None:
+    spec = make_corpus(tmp_path, "alpha")
+    out = tmp_path / "predictions" / "p.parquet"
+    out.parent.mkdir()
+    out.write_bytes(b"those of an earlier run")
+    words = ["label", str(spec), "--data-dir", str(tmp_path / "alpha"), "--model", str(model), "--out", str(out)]
+    with subprocess.Popen([sys.executable, "-c", STALLED, *words], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert "working\n" in iter(process.stdout.readline, "")
+        process.send_signal(number)
+        assert process.wait(60) != 0
+    assert [path.name for path in out.parent.iterdir()] == ["p.parquet"]
+    assert out.read_bytes() == b"those of an earlier run"

@@ -326,4 +326,8 @@ def test_a_folder_that_is_named_goes_before_a_built_one(
 
 def test_names_do_where_objects_do(polish: Path) -> None:
     assert emobox_hf.list_configs("polish")[0] == "fold1"
-    assert emobox_hf.build_manifest("polish", polish).is_complete
+    manifest = emobox_hf.build_manifest("polish", polish)
+    assert manifest.is_complete
+    assert {name: len(split) for name, split in emobox_hf.partition(manifest, "fold1").splits.items()} == {
+        name: len(split) for name, split in load("polish", "fold1", data_dir=str(polish)).items()
+    }
