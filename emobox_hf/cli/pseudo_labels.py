@@ -1,4 +1,4 @@
-"""`emobox label`, `balance`: a model's word on every utterance, and test sets of those that it agrees on."""
+"""`emobox label`, `balance`: a model's predictions for every utterance, and test sets of those where it agrees with the annotation."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from emobox_hf.errors import InputError
 if TYPE_CHECKING:
     from emobox_hf.corpora.predictions import Predictions
     from emobox_hf.corpora.spec import CorpusSpec
-    from emobox_hf.experiments.balanced import Balanced
+    from emobox_hf.experiments.balanced import AgreedSet
     from emobox_hf.experiments.pseudo_labels import Mapped
 
 
@@ -119,7 +119,7 @@ def _balance(arguments: argparse.Namespace) -> int:
     from emobox_hf.corpora.manifest import build_manifest
     from emobox_hf.corpora.predictions import read_probabilities
     from emobox_hf.corpora.spec import load_spec
-    from emobox_hf.experiments.balanced import draw_balanced_set, write_balanced_set
+    from emobox_hf.experiments.balanced import draw_agreed_set, write_agreed_set
 
     spec = load_spec(arguments.corpus)
     if arguments.out.suffix != ".json":
@@ -131,7 +131,7 @@ def _balance(arguments: argparse.Namespace) -> int:
     if arguments.model:
         _make_predictions(spec, arguments, predicted)
     predictions = read_probabilities(predicted, keys=[u.key for u in manifest.utterances], corpus=spec.name)
-    balanced = draw_balanced_set(
+    agreed = draw_agreed_set(
         manifest,
         predictions,
         emotions=arguments.emotions,
@@ -139,28 +139,29 @@ def _balance(arguments: argparse.Namespace) -> int:
         n_speakers=arguments.speakers,
         seed=arguments.seed,
     )
-    digest = write_balanced_set(arguments.out, manifest, balanced)
+    digest = write_agreed_set(arguments.out, manifest, agreed)
     if arguments.json:
-        table = {"file": str(arguments.out), "corpus": spec.name, **balanced.made_from, "sha256": digest}
+        table = {"file": str(arguments.out), "corpus": spec.name, **agreed.made_from, "sha256": digest}
         print(json.dumps(table, indent=1, ensure_ascii=False))
     else:
-        _print_balanced(arguments, balanced, digest)
+        _print_agreed(arguments, agreed, digest)
     return 0
 
 
-def _print_balanced(arguments: argparse.Namespace, balanced: "Balanced", digest: str) -> None:
+def _print_agreed(arguments: argparse.Namespace, agreed: "AgreedSet", digest: str) -> None:
     from emobox_hf.report.table import Table
 
-    even, emotions = balanced.even, arguments.emotions
-    dropped = balanced.made_from["dropped"]
+    chosen, emotions = agreed.drawn, arguments.emotions
+    dropped = agreed.made_from["dropped"]
     shown = list(dict.fromkeys([*emotions, *(name for own in dropped.values() for name in own["by_emotion"])]))
-    n_drawn = len(even.speakers) * even.n_each
-    counts = {"drawn": {"utterances": len(even.keys), "by_emotion": dict.fromkeys(emotions, n_drawn)}} | dropped
+    n_drawn = len(chosen.speakers) * chosen.n_each
+    counts = {"drawn": {"utterances": len(chosen.keys), "by_emotion": dict.fromkeys(emotions, n_drawn)}} | dropped
     rows = tuple((why, own["utterances"], *(own["by_emotion"].get(e, 0) for e in shown)) for why, own in counts.items())
     notes = (f"By speaker: `dropped` in {arguments.out}.",)
     print(Table(f"{arguments.corpus} by emotion", ("", "utterances", *shown), rows, notes).to_text())
     print(
-        f"\n{arguments.out}: {len(even.keys)} utterances, {len(even.speakers)} speakers with {even.n_each} of each of "
+        f"\n{arguments.out}: {len(chosen.keys)} utterances, {len(chosen.speakers)} speakers with {chosen.n_each} of "
+        "each of "
         f"{len(emotions)} emotions\nsha256 {digest}"
     )
     if n_drawn < arguments.per_emotion:

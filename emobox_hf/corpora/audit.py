@@ -1,7 +1,7 @@
 """Audit of a partition: what its test part shares with what a probe was trained and chosen on.
 
 Speakers, sentences, occasions (sessions, dialogues, series: `occasions` of the spec), files and segments of files and,
-where somebody listened, recordings. What it says:
+where their sound was compared, recordings. What it says:
 
 - A *leak* is a speaker or a recording of test that is also in train or validation: the same sound, a copy of it, or
   segments of one file that overlap. A probe can then recognise who speaks instead of how, which EmoBox's random folds
@@ -75,11 +75,11 @@ class Audit:
 
     @property
     def kinds(self) -> list[str]:
-        """What was compared: `speaker`, `sentence`, and what else the corpus tells or was listened for."""
+        """What was compared: `speaker`, `sentence`, and what else the corpus names or its sound was compared for."""
         return list(dict.fromkeys(overlap.kind for overlap in self.overlaps))
 
     def overlap(self, kind: str, split: str = "test", against: str = SEEN) -> Overlap:
-        """One kind between two splits; a KeyError if it was not compared."""
+        """What two splits share of one kind; a KeyError if that was not compared."""
         for overlap in self.overlaps:
             if (overlap.kind, overlap.split, overlap.against) == (kind, split, against):
                 return overlap
@@ -98,10 +98,10 @@ class Audit:
     @property
     def has_duplicate_recordings(self) -> bool | None:
         """Whether a recording of test, or a copy of it, is in train or validation; None: not all were compared."""
-        told = {kind: self.overlap(kind) for kind in (SEGMENT, RECORDING, SIMILAR) if kind in self.kinds}
-        if any(overlap.n_shared for overlap in told.values()):
+        compared = {kind: self.overlap(kind) for kind in (SEGMENT, RECORDING, SIMILAR) if kind in self.kinds}
+        if any(overlap.n_shared for overlap in compared.values()):
             return True
-        return False if RECORDING in told and all(overlap.is_disjoint for overlap in told.values()) else None
+        return False if RECORDING in compared and all(overlap.is_disjoint for overlap in compared.values()) else None
 
     @property
     def has_leak(self) -> bool:
@@ -113,8 +113,8 @@ class Audit:
         """`leak`, `independent` (no speaker is shared, nor a recording if those were compared) or `cannot tell`."""
         if self.has_leak:
             return "leak"
-        is_heard = RECORDING not in self.kinds or self.has_duplicate_recordings is False
-        return "independent" if self.is_speaker_independent and is_heard else "cannot tell"
+        has_no_copies = RECORDING not in self.kinds or self.has_duplicate_recordings is False
+        return "independent" if self.is_speaker_independent and has_no_copies else "cannot tell"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, for JSON."""
@@ -149,8 +149,8 @@ def audit_partition(
     Args:
         partition: The splits; without `test` there is nothing to audit.
         spec: The corpus.
-        recordings: Where somebody listened, key to a name of its decoded samples; equal names are identical recordings.
-        similar: Where somebody listened, key to a name of the group of copies that the recording belongs to.
+        recordings: Where sound was compared, key to a digest of its samples; equal digests are identical recordings.
+        similar: Where sound was compared, key to a name of the group of copies that the recording belongs to.
 
     Raises:
         InputError: The configuration has no test split.
@@ -166,9 +166,9 @@ def audit_partition(
         values[name] = {u.key: _read_occasion(pattern, u.key) for u in utterances}
     if any(u.start_s is not None for u in utterances):
         values |= {FILE: {u.key: u.path for u in utterances}, SEGMENT: _group_segments(utterances)}
-    for kind, told in ((RECORDING, recordings), (SIMILAR, similar)):
-        if told is not None:
-            values[kind] = told
+    for kind, found in ((RECORDING, recordings), (SIMILAR, similar)):
+        if found is not None:
+            values[kind] = found
     parts = {name: [u.key for u in split] for name, split in partition.splits.items()}
     parts[SEEN] = parts["train"] + parts["validation"]
     return Audit(
@@ -176,8 +176,8 @@ def audit_partition(
         config=partition.config,
         sizes={name: len(split) for name, split in partition.splits.items()},
         overlaps=tuple(
-            _compare(kind, split, parts[split], against, parts[against], told.get)
-            for kind, told in values.items()
+            _compare(kind, split, parts[split], against, parts[against], value_of.get)
+            for kind, value_of in values.items()
             for split, against in PAIRS
         ),
     )
@@ -232,7 +232,7 @@ def _read_occasion(pattern: str, key: str) -> str | None:
 
 
 def _group_segments(utterances: Collection[Utterance]) -> dict[str, str | None]:
-    """Each key's stretch of a file, by the first key on it: two are one if they share over half of the shorter."""
+    """A name for the sound of each segment; two of one file have the same if they share over half of the shorter."""
     stretches: dict[str, str | None] = {u.key: u.key for u in utterances}
     placed = sorted((u.path, u.start_s, u.end_s, u.key) for u in utterances if u.start_s is not None and u.end_s)
     for (path, start_s, end_s, key), (other_path, other_start_s, other_end_s, other) in pairwise(placed):
@@ -248,7 +248,7 @@ def _list_sentences(utterances: Collection[Utterance]) -> dict[str, str | None]:
 
 
 def _plain(text: str) -> str:
-    """Letters, the marks on them and digits, in one case, words apart by one space."""
+    """A sentence as it is compared: letters, the marks on them and digits, in one case, one space between words."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     kept = (char if unicodedata.category(char)[0] in "LMN" else " " for char in folded)
     return " ".join("".join(kept).split())

@@ -1,4 +1,4 @@
-"""The one order of rows that every door has: by the splits of all configurations, then by key.
+"""The order of rows, however a corpus is loaded: by an utterance's split in every configuration, then by key.
 
 Utterances that share their split in every configuration stand together, so that a repository of files can store each
 once and have every split of every configuration as a list of whole files. The corpus on disk is read in that order too,
@@ -49,13 +49,13 @@ def list_partitions(
 
 
 def list_lacking(spec: CorpusSpec, folds_dir: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
-    """The configurations whose lists of EmoBox are not at hand, and would be downloaded."""
+    """The configurations that are drawn from lists of EmoBox's which are not on this machine yet."""
     needed = list_needed(spec, folds_dir)
     return tuple(config for config, paths in needed.items() if not all(path.is_file() for path in paths))
 
 
 def warn_of_other_order(spec: CorpusSpec, lacking: Collection[str]) -> None:
-    """Log that rows stand in another order than where the lists of some configurations are at hand."""
+    """Log that rows come in another order than on a machine that has the lists of some configurations."""
     _warn(spec, lacking, "their lists are not at hand; point $EMOBOX_FOLDS at a copy of EmoBox's data/")
 
 
@@ -73,7 +73,7 @@ Cells = Mapping[str, tuple[str, ...]]
 
 
 def list_cells(partitions: Mapping[str, Partition]) -> Cells:
-    """The cell of every utterance of some configurations."""
+    """The split of every utterance in each of some configurations."""
     keys = {u.key for part in partitions.values() for members in part.splits.values() for u in members}
     cells = {key: [""] * len(partitions) for key in keys}
     for index, part in enumerate(partitions.values()):
@@ -84,7 +84,7 @@ def list_cells(partitions: Mapping[str, Partition]) -> Cells:
 
 
 def order_rows(utterances: Iterable[Utterance], cells: Cells) -> list[Utterance]:
-    """Utterances in the order of rows: by their cells, then by key."""
+    """Utterances in the order in which they are loaded: by their split in every configuration, then by key."""
     return sorted(utterances, key=lambda u: (cells[u.key], u.key))
 
 

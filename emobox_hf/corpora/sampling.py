@@ -1,5 +1,9 @@
 """Draws that everyone can repeat: shares, groups of speakers, balanced sets, EmoBox's rule for a corpus of one's own.
 
+A *balanced* set has as many utterances of every emotion (`draw_balanced`), a *speaker-balanced* one as many of every
+emotion of every speaker (`draw_speaker_balanced`). Emotions are *spread evenly* if no speaker has far more or fewer of
+one than the others (`is_spread_evenly`), which decides how EmoBox's rule splits a corpus.
+
 Every choice follows from keys, speakers and emotions alone, through a seeded hash, so it does not depend on the order
 of files and can be repeated by anyone who has the corpus.
 """
@@ -42,7 +46,9 @@ def deal_out(utterances: Sequence[Utterance], n_parts: int, *, seed: int) -> lis
 
 
 def group_speakers(utterances: Sequence[Utterance], n_groups: int) -> list[list[str]]:
-    """Speakers in `n_groups` groups whose emotions are as even as can be; utterances without a speaker count for none.
+    """The speakers in groups that are alike in how many utterances of each emotion they hold.
+
+    Utterances without a speaker are in no group.
 
     The speaker with the most utterances is placed first, each in the group that it brings closest to an equal share of
     every emotion (least sum of squared distances), then by name: deterministic, if not always the very best.
@@ -73,7 +79,7 @@ def group_speakers(utterances: Sequence[Utterance], n_groups: int) -> list[list[
 def draw_balanced(
     utterances: Sequence[Utterance], emotions: Sequence[str], *, per_emotion: int = BALANCED_PER_EMOTION, seed: int = 0
 ) -> set[str]:
-    """Keys of a test set with as many utterances of each emotion, drawn as equally over speakers as there are any.
+    """Keys of a set with as many utterances of each emotion, drawn as equally over speakers as there are any.
 
     At most `per_emotion` of each, fewer where the rarest emotion has fewer. Within an emotion the speakers take turns,
     each with its next utterance by `order_by_hash`; utterances without a speaker count as one speaker's.
@@ -94,8 +100,8 @@ def draw_balanced(
     return drawn
 
 
-def is_even(utterances: Sequence[Utterance]) -> bool:
-    """Whether every speaker has every emotion, none less than half or more than twice the speakers' mean of it."""
+def is_spread_evenly(utterances: Sequence[Utterance]) -> bool:
+    """Whether each speaker has of each emotion at least half and at most twice the mean over speakers."""
     counts = Counter((utterance.speaker, utterance.emotion) for utterance in utterances)
     speakers = {utterance.speaker for utterance in utterances}
     totals = Counter(utterance.emotion for utterance in utterances)
@@ -109,12 +115,12 @@ def is_even(utterances: Sequence[Utterance]) -> bool:
 def split_by_emobox_rule(utterances: Sequence[Utterance], *, seed: int = 0) -> list[set[str]]:
     """The test keys of each fold that EmoBox's partition rule asks for (section 3, data partitioning).
 
-    Under four speakers, or emotions spread unevenly over them (`is_even`): one fold, a quarter of each emotion as test,
-    whoever speaks. Four to six speakers: each is the test of one fold. More: a quarter as many folds as speakers,
-    rounded down, of groups of speakers.
+    Under four speakers, or emotions spread unevenly over them (`is_spread_evenly`): one fold, a quarter of each
+    emotion as test, whoever speaks. Four to six speakers: each is the test of one fold. More: a quarter as many folds
+    as speakers, rounded down, of groups of speakers.
     """
     speakers = {utterance.speaker for utterance in utterances}
-    if None in speakers or len(speakers) < 4 or not is_even(utterances):
+    if None in speakers or len(speakers) < 4 or not is_spread_evenly(utterances):
         return [take_share(utterances, TEST_FRACTION, seed=seed)]
     n_folds = len(speakers) if len(speakers) <= 6 else len(speakers) // 4
     return [
@@ -124,8 +130,8 @@ def split_by_emobox_rule(utterances: Sequence[Utterance], *, seed: int = 0) -> l
 
 
 @dataclass(frozen=True)
-class EvenSet:
-    """Utterances of which every speaker has as many of every emotion.
+class SpeakerBalancedSet:
+    """Utterances with as many of every emotion of every speaker.
 
     Attributes:
         keys: The utterances.
@@ -144,14 +150,14 @@ OTHER_EMOTION, NO_SPEAKER = "another emotion", "no speaker"
 TOO_FEW, SPEAKER_NOT_DRAWN, NOT_DRAWN = "speaker without enough of an emotion", "speaker not drawn", "not drawn"
 
 
-def draw_even(
+def draw_speaker_balanced(
     utterances: Sequence[Utterance],
     emotions: Sequence[str],
     *,
     per_emotion: int = BALANCED_PER_EMOTION,
     n_speakers: int | None = None,
     seed: int = 0,
-) -> EvenSet:
+) -> SpeakerBalancedSet:
     """A set of `n_speakers` with `per_emotion / n_speakers` utterances each of every emotion, as EmoBox's own four.
 
     Speakers are taken by `order_by_hash` from those that have enough of every emotion, and so are the utterances of
@@ -163,7 +169,7 @@ def draw_even(
         InputError: Fewer than two emotions, one that no utterance has, `n_speakers` that do not divide `per_emotion`,
             fewer speakers with enough of every emotion than asked for, or none at all.
     """
-    _check_even(utterances, emotions, per_emotion, n_speakers)
+    _check_draw(utterances, emotions, per_emotion, n_speakers)
     named = any(u.speaker is not None for u in utterances)
     keys: dict[str, dict[str, list[str]]] = defaultdict(lambda: {emotion: [] for emotion in emotions})
     left_out: dict[str, str] = {}
@@ -185,10 +191,10 @@ def draw_even(
             drawn.update(ordered[:n])
             reason = NOT_DRAWN if n else SPEAKER_NOT_DRAWN if speaker in fitting else TOO_FEW
             left_out |= dict.fromkeys(ordered[n:], reason)
-    return EvenSet(frozenset(drawn), tuple(sorted(speakers)), n_each, left_out)
+    return SpeakerBalancedSet(frozenset(drawn), tuple(sorted(speakers)), n_each, left_out)
 
 
-def _check_even(
+def _check_draw(
     utterances: Sequence[Utterance], emotions: Sequence[str], per_emotion: int, n_speakers: int | None
 ) -> None:
     if len(set(emotions)) < 2 or len(set(emotions)) < len(emotions):
@@ -216,7 +222,7 @@ def _choose_size(fewest: Mapping[str, int], per_emotion: int, n_speakers: int | 
             raise InputError(
                 f"{n_speakers} speakers with {n_each} utterances of each emotion were asked for, {n_fitting} of "
                 f"{len(counts)} have as many; ask for fewer utterances or other speakers, or leave the number of "
-                "speakers out, which draws the largest even set there is"
+                "speakers out, which draws the largest set there is"
             )
         return n_speakers, n_each
     sizes = [(n, min(counts[n - 1], per_emotion // n)) for n in range(1, len(counts) + 1)]

@@ -34,7 +34,7 @@ class UtteranceSet:
 
 
 def write_set(path: Path, corpus: str, keys: frozenset[str], made_from: Mapping[str, Any]) -> str:
-    """Write a set, whole or not at all; the digest of its keys."""
+    """Write a set, whole or not at all, and give the digest of its keys."""
     digest = sha256_of_keys(keys)
     table = {"corpus": corpus, **made_from, "sha256": digest, "keys": sorted(keys)}
     write_text(path, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
@@ -42,7 +42,7 @@ def write_set(path: Path, corpus: str, keys: frozenset[str], made_from: Mapping[
 
 
 def read_set(path: Path, manifest: Manifest) -> UtteranceSet:
-    """The utterances of a set's file; those that the manifest names as missing are not among them.
+    """The utterances of a set's file, without those that are missing from the corpus on disk.
 
     Raises:
         InputError: There is no such file or it is no set, its keys are not those of its digest, it is of another

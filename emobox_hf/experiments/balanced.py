@@ -1,4 +1,4 @@
-"""Balanced sets: utterances whose annotation a model agrees with, drawn equally over speakers and emotions."""
+"""Test sets of utterances on which annotation and model agree, balanced over speakers and emotions."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.predictions import Predictions
-from emobox_hf.corpora.sampling import BALANCED_PER_EMOTION, OTHER_EMOTION, EvenSet, draw_even
+from emobox_hf.corpora.sampling import BALANCED_PER_EMOTION, OTHER_EMOTION, SpeakerBalancedSet, draw_speaker_balanced
 from emobox_hf.corpora.utterance_sets import write_set
 from emobox_hf.errors import InputError
 
@@ -18,21 +18,21 @@ NOBODY = "(not known)"
 
 
 @dataclass(frozen=True)
-class Balanced:
-    """A drawn set.
+class AgreedSet:
+    """A speaker-balanced set of utterances on which annotation and model agree.
 
     Attributes:
-        even: What was drawn.
+        drawn: The set.
         dropped: Why each other utterance of the corpus is not in it, by key.
         made_from: How it was drawn, for its file.
     """
 
-    even: EvenSet
+    drawn: SpeakerBalancedSet
     dropped: dict[str, str]
     made_from: dict[str, Any]
 
 
-def draw_balanced_set(
+def draw_agreed_set(
     manifest: Manifest,
     predictions: Predictions,
     *,
@@ -40,8 +40,8 @@ def draw_balanced_set(
     per_emotion: int = BALANCED_PER_EMOTION,
     n_speakers: int | None = None,
     seed: int = 0,
-) -> Balanced:
-    """A set of utterances whose annotation is the likeliest of the corpus's emotions, drawn by `sampling.draw_even`.
+) -> AgreedSet:
+    """A speaker-balanced set of the utterances whose annotation is the emotion that a model finds likeliest.
 
     Raises:
         InputError: The corpus lacks an emotion, the model cannot tell one, or too few utterances are left.
@@ -52,9 +52,9 @@ def draw_balanced_set(
             f"{spec.name} has no label {', '.join(lacking)}: its labels are {', '.join(spec.emotions)}; name others "
             "with --emotions"
         )
-    if untold := [emotion for emotion in emotions if emotion not in predictions.emotions]:
+    if unknown := [emotion for emotion in emotions if emotion not in predictions.emotions]:
         raise InputError(
-            f"there are no predictions of {', '.join(untold)}, so nothing can agree with it; found those of "
+            f"there are no predictions of {', '.join(unknown)}, so nothing can agree with it; found those of "
             f"{', '.join(predictions.emotions)}; name others with --emotions, or map the model's labels with --map"
         )
     chosen = predictions.choose(spec.emotions)
@@ -70,26 +70,26 @@ def draw_balanced_set(
         else:
             agreed.append(u)
     try:
-        even = draw_even(agreed, emotions, per_emotion=per_emotion, n_speakers=n_speakers, seed=seed)
+        drawn = draw_speaker_balanced(agreed, emotions, per_emotion=per_emotion, n_speakers=n_speakers, seed=seed)
     except InputError as error:
         raise InputError(
             f"{spec.name}, {len(agreed)} utterances that annotation and prediction agree on: {error}"
         ) from error
-    dropped |= even.left_out
+    dropped |= drawn.left_out
     made_from = {
         "version": spec.version,
         "spec_sha256": spec.digest,
         "emotions": list(emotions),
         "asked": {"per_emotion": per_emotion, "speakers": n_speakers, "seed": seed},
-        "drawn": {"speakers": list(even.speakers), "of_each_speaker_and_emotion": even.n_each},
+        "drawn": {"speakers": list(drawn.speakers), "of_each_speaker_and_emotion": drawn.n_each},
         "predictions": {**predictions.made_from, "file_sha256": predictions.sha256},
         "dropped": count_dropped(manifest, dropped),
     }
-    return Balanced(even, dropped, made_from)
+    return AgreedSet(drawn, dropped, made_from)
 
 
 def count_dropped(manifest: Manifest, dropped: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """By reason: how many, by emotion and by speaker."""
+    """How many utterances were dropped for each reason, by emotion and by speaker."""
     found = [(dropped[u.key], u.emotion, u.speaker or NOBODY) for u in manifest.utterances if u.key in dropped]
     table = {}
     for reason in sorted({reason for reason, _, _ in found}):
@@ -102,6 +102,6 @@ def count_dropped(manifest: Manifest, dropped: Mapping[str, str]) -> dict[str, d
     return table
 
 
-def write_balanced_set(path: Path, manifest: Manifest, balanced: Balanced) -> str:
-    """Write the set's file, whole or not at all; the digest of its keys."""
-    return write_set(path, manifest.spec.name, balanced.even.keys, balanced.made_from)
+def write_agreed_set(path: Path, manifest: Manifest, agreed: AgreedSet) -> str:
+    """Write a set's file, whole or not at all, and give the digest of its keys."""
+    return write_set(path, manifest.spec.name, agreed.drawn.keys, agreed.made_from)

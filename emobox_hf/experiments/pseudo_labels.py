@@ -30,7 +30,7 @@ BATCH_S = 60.0
 
 @dataclass(frozen=True)
 class Mapped:
-    """A model's labels against a corpus's emotions.
+    """Which of a model's labels stand for which of a corpus's emotions.
 
     Attributes:
         emotion_of: The emotion of each label that is used; several labels of one emotion add up.
@@ -49,24 +49,24 @@ class Mapped:
 
 
 def match_labels(labels: Sequence[str], emotions: Sequence[str], given: Mapping[str, str] | None = None) -> Mapped:
-    """A model's labels brought to a corpus's emotions, by `corpora.synonyms` and by what is `given`.
+    """Which of a model's labels stand for which of a corpus's emotions, by `corpora.synonyms` and by what is `given`.
 
     Raises:
         InputError: Fewer than two of the emotions are among the labels, or `given` does not fit.
     """
     found = map_labels(labels, given)
     used = {label: emotion for label, emotion in found.items() if emotion in emotions}
-    told = set(used.values())
-    if len(told) < 2:
+    matched = set(used.values())
+    if len(matched) < 2:
         raise InputError(
             f"two or more of the corpus's emotions ({', '.join(emotions)}) have to be among the model's labels, found "
-            f"{', '.join(sorted(told)) or 'none'} in {', '.join(labels)}. If the model's card says what they mean, say "
-            f"it: --map {labels[0]}={emotions[0]} …"
+            f"{', '.join(sorted(matched)) or 'none'} in {', '.join(labels)}. If the model's card says what they mean, "
+            f"say it: --map {labels[0]}={emotions[0]} …"
         )
     # In the corpus's order of emotions.
     ordered = dict(sorted(used.items(), key=lambda pair: emotions.index(pair[1])))
     unused = tuple(label for label in labels if label not in used)
-    return Mapped(ordered, unused, tuple(emotion for emotion in emotions if emotion not in told))
+    return Mapped(ordered, unused, tuple(emotion for emotion in emotions if emotion not in matched))
 
 
 def label_corpus(
@@ -209,7 +209,7 @@ def _predict_batch(
 
 
 def _add_up(rows: NDArray[np.float32], labels: Sequence[str], mapped: Mapped) -> NDArray[np.float32]:
-    """Probabilities of labels (utterances, labels) -> of emotions (utterances, emotions)."""
+    """Probabilities of emotions (utterances, emotions) from those of labels (utterances, labels): sums over synonyms."""
     membership = np.zeros((len(labels), len(mapped.emotions)), dtype=np.float32)
     for label, emotion in mapped.emotion_of.items():
         membership[labels.index(label), mapped.emotions.index(emotion)] = 1

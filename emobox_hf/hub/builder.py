@@ -61,7 +61,7 @@ def corpus_configs(corpus: str) -> list[CorpusConfig]:
 
 
 def fingerprint(spec: CorpusSpec) -> str:
-    """What the cache of a built dataset is filed under.
+    """A digest under which `datasets` caches what it built.
 
     It changes with the spec, which holds the digests of the published lists, with the rules that draw all other splits,
     and with the package version.
@@ -110,7 +110,7 @@ def row_table(spec: CorpusSpec, utterances: Sequence[Utterance], audio: Sequence
 
 
 def audio_cell(spec: CorpusSpec, root: Path, utterance: Utterance, *, embed: bool = False) -> dict[str, Any]:
-    """The audio column's value for an utterance: a path, or 16 kHz mono FLAC where a path would not do.
+    """An utterance's value in the column `audio`: a path, or 16 kHz mono FLAC where a path would not do.
 
     A path does where the utterance is a whole file, of a kind that libsndfile reads, whose first channel is meant.
     """
@@ -136,7 +136,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]
         data_dir: str | os.PathLike[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Like any builder, but the cache is also filed under the folder found for the corpus, and under its spec.
+        """Find the corpus; what is built is cached under its folder, its spec and the rules that draw its splits, too.
 
         Raises:
             InputError: No such configuration, an option that a corpus on disk has no use for, or no corpus.

@@ -83,8 +83,11 @@ def card_body(spec: CorpusSpec, *, is_built: bool = False) -> str:
     for name, fold in zip(folds, spec.folds.published, strict=False):
         train = spec.expected.utterances - fold.test - (fold.validation or 0) if fold.train is None else fold.train
         lines.append(f"| `{name}` | {train} | {fold.validation or f'{_VALIDATION.percent} of train'} | {fold.test} |")
-    lines += ["", *_describe_recuts(spec), "`all` holds every utterance in one split, `train`.", ""]
-    lines += ["Rows come in one order at every door: by their splits in all configurations, then by key.", ""]
+    lines += ["", *_describe_drawn(spec), "`all` holds every utterance in one split, `train`.", ""]
+    lines += [
+        "However the corpus is loaded, rows come in one order: by their splits in all configurations, then by key.",
+        "",
+    ]
     lines += _describe_columns(spec)
     if spec.notes:
         lines += ["## Notes", "", *(f"- {note}" for note in spec.notes), ""]
@@ -170,7 +173,7 @@ def _describe_folds(spec: CorpusSpec) -> str:
     return ways[spec.folds.source] + ("" if has_validation else f" Validation is {held_out}.")
 
 
-def _describe_recuts(spec: CorpusSpec) -> list[str]:
+def _describe_drawn(spec: CorpusSpec) -> list[str]:
     lines = []
     if names := list_folds(spec, SPEAKER_INDEPENDENT):
         lines += [

@@ -14,7 +14,7 @@ from emobox_hf.corpora.configurations import SPEAKER_INDEPENDENT, list_configs, 
 from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.manifest import Manifest, build_manifest, search_corpus
-from emobox_hf.corpora.sampling import draw_balanced, group_speakers, is_even, split_by_emobox_rule
+from emobox_hf.corpora.sampling import draw_balanced, group_speakers, is_spread_evenly, split_by_emobox_rule
 from emobox_hf.corpora.spec import Example, load_spec
 from emobox_hf.corpora.utterance import Utterance
 
@@ -83,7 +83,7 @@ def test_emobox_s_rule_gives_its_number_of_folds(n_speakers, n_folds):
 
 def test_emotions_that_speakers_do_not_share_make_one_fold():
     utterances = [u for u in make_utterances(8) if (u.speaker, u.emotion) != ("s3", "Sad")]
-    assert not is_even(utterances)
+    assert not is_spread_evenly(utterances)
     assert len(split_by_emobox_rule(utterances)) == 1
 
 

@@ -14,7 +14,7 @@ from toy_corpora import make_corpus
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.lists import read_balanced_list
 from emobox_hf.corpora.manifest import build_manifest
-from emobox_hf.corpora.sampling import draw_even
+from emobox_hf.corpora.sampling import draw_speaker_balanced
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.corpora.utterance_sets import UtteranceSet, read_set, write_set
 from emobox_hf.errors import InputError
@@ -92,7 +92,7 @@ def test_several_corpora_train_together(draw: Any) -> None:
 def write_own_set(corpora: dict[str, str], name: str, path: Path, emotions: tuple[str, ...]) -> UtteranceSet:
     """Two utterances of each speaker and emotion."""
     manifest = build_manifest(load_spec(corpora[name]), Path(corpora[name]).with_suffix(""))
-    write_set(path, name, draw_even(manifest.utterances, emotions, per_emotion=8, n_speakers=4).keys, {})
+    write_set(path, name, draw_speaker_balanced(manifest.utterances, emotions, per_emotion=8, n_speakers=4).keys, {})
     return read_set(path, manifest)
 
 
