@@ -1,4 +1,4 @@
-"""`emobox label`, `balance`: a model's predictions for every utterance, and test sets of those where it agrees with the annotation."""
+"""`emobox label`, `balance`: a model's predictions, and test sets of utterances where it agrees with the annotation."""
 
 import argparse
 import json

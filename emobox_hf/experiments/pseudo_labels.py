@@ -209,7 +209,7 @@ def _predict_batch(
 
 
 def _add_up(rows: NDArray[np.float32], labels: Sequence[str], mapped: Mapped) -> NDArray[np.float32]:
-    """Probabilities of emotions (utterances, emotions) from those of labels (utterances, labels): sums over synonyms."""
+    """Probabilities (utterances, emotions) from those of labels (utterances, labels): sums over synonyms."""
     membership = np.zeros((len(labels), len(mapped.emotions)), dtype=np.float32)
     for label, emotion in mapped.emotion_of.items():
         membership[labels.index(label), mapped.emotions.index(emotion)] = 1
