@@ -17,6 +17,11 @@ def suggest(name: str, known: Collection[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
 
 
+def first_line(error: object) -> str:
+    """What an error says, without the lines that libraries add below."""
+    return str(error).strip().partition("\n")[0]
+
+
 def first_five(items: Iterable[object]) -> str:
     """The first five items, comma-separated, and how many more there are."""
     listed = list(items)

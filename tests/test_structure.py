@@ -19,6 +19,7 @@ RUNGS = {
     "files": 0,
     "memo": 0,
     "options": 0,
+    "precision": 0,
     "text": 0,
     "typed_toml": 0,
     "web": 0,
@@ -48,6 +49,7 @@ BASE = {
     "files": {"files", "errors"},
     "memo": {"memo", "errors", "files"},
     "options": {"options", "errors"},
+    "precision": {"precision"},
     "text": {"text"},
     "typed_toml": {"typed_toml", "errors"},
     "web": {"web", "errors"},
@@ -61,7 +63,7 @@ HOMES = {
     "matplotlib": {"report"},
     "soundfile": {"audio"},
     "av": {"audio"},
-    "sklearn": {"probes"},
+    "sklearn": set(),
 }
 
 

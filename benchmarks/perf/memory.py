@@ -16,12 +16,14 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch
 
 from emobox_hf.encoders.forward.backbone import Encoded
 from emobox_hf.features import Clip, FeatureKey, FeatureStore, extract
+from emobox_hf.precision import StorageDtype
 
 DIM, N_LAYERS, RATE_HZ, HOP = 384, 5, 16_000, 320
 
@@ -102,7 +104,7 @@ def main() -> None:
     """Run every job in a process of its own and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, nargs="+", default=[1_000, 20_000])
-    parser.add_argument("--storage-dtype", default="float16", choices=("float16", "bfloat16", "float32", "int8"))
+    parser.add_argument("--storage-dtype", default="float16", choices=get_args(StorageDtype))
     parser.add_argument("--workers", type=int, help="that decode; else what suits the machine")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)

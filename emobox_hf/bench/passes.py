@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -22,8 +22,7 @@ from emobox_hf.encoders.encoder import PRECISIONS, Encoder
 from emobox_hf.encoders.forward.backbone import Encoded
 from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
 from emobox_hf.features import Clip, FeatureStore, extract
-
-Precision = Literal["no", "bf16", "fp16"]
+from emobox_hf.precision import Precision
 
 
 @dataclass(frozen=True)

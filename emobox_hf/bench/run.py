@@ -4,9 +4,6 @@ Nothing is read but weights that were asked for: clips are noise, models have ra
 temporary folder. It runs where there is torch and transformers alone.
 """
 
-import importlib.metadata
-import os
-import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,19 +11,18 @@ from typing import Any
 
 import torch
 
-from emobox_hf import __version__
 from emobox_hf.bench.encoders import measure_encoder
 from emobox_hf.bench.gemm import list_products, measure_gemm
-from emobox_hf.bench.passes import Precision, Sample
+from emobox_hf.bench.passes import Sample
 from emobox_hf.bench.probes import measure_probes
 from emobox_hf.bench.shapes import SHAPES, load_plain, make_shape
 from emobox_hf.bench.store import measure_store
 from emobox_hf.encoders.encoder import PRECISIONS
-from emobox_hf.errors import InputError, suggest
-from emobox_hf.experiments.environment import now, peak_memory_mb
+from emobox_hf.errors import InputError, first_line, suggest
+from emobox_hf.experiments.environment import describe_host, describe_versions, now, peak_memory_mb
+from emobox_hf.precision import Precision
 
 PARTS = ("gemm", "encoders", "store", "probes")
-PACKAGES = ("torch", "transformers", "numpy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +84,7 @@ def choose_device(name: str | None) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = first_line(error)
         raise InputError(f"no device {name!r} here ({reason}); leave --device out, or give cpu or cuda") from error
     return device
 
@@ -134,7 +130,7 @@ def run_bench(request: BenchRequest, say: Callable[[str], object]) -> dict[str, 
         InputError: An encoder cannot be had.
     """
     device = request.device
-    figures: dict[str, Any] = {"at": now(), "machine": describe_machine(device)}
+    figures: dict[str, Any] = {"at": now(), "machine": describe_host(device) | {"versions": describe_versions()}}
     if "gemm" in request.parts:
         figures["gemm"] = []
         for precision in request.precisions:
@@ -160,27 +156,3 @@ def run_bench(request: BenchRequest, say: Callable[[str], object]) -> dict[str, 
         measured = measure_probes(device, n_clips=request.probe_clips, epochs=request.probe_epochs)
         figures["probes"] = [asdict(one) for one in measured]
     return figures | {"peak_memory_mb": peak_memory_mb()}
-
-
-def describe_machine(device: torch.device) -> dict[str, Any]:
-    """Processor, cores, device and versions."""
-    machine = {
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "n_cores": os.cpu_count(),
-        "n_threads": torch.get_num_threads(),
-        "device": str(device),
-        "versions": {"python": platform.python_version(), "emobox-hf": __version__}
-        | {name: importlib.metadata.version(name) for name in PACKAGES},
-    }
-    if device.type == "cuda":
-        machine["device_name"] = torch.cuda.get_device_name(device)
-    return machine
-
-
-def _processor() -> str:
-    """Its name where Linux tells it, else what Python knows."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())

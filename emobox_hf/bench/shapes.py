@@ -4,7 +4,7 @@ import hashlib
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
@@ -12,6 +12,7 @@ from emobox_hf.encoders.encoder import Encoder, build_encoder, load_encoder
 from emobox_hf.encoders.known.identity import EncoderIdentity, identify
 from emobox_hf.encoders.known.loading import load_extractor, load_model
 from emobox_hf.errors import InputError, suggest
+from emobox_hf.precision import Precision
 
 SHAPES: dict[str, dict[str, Any]] = tomllib.loads(
     files(__package__).joinpath("shapes.toml").read_text(encoding="utf-8")
@@ -36,7 +37,7 @@ class PlainModel:
     extractor: Any
     is_random: bool
 
-    def build(self, *, device: str | torch.device, precision: Literal["no", "bf16", "fp16"]) -> Encoder:
+    def build(self, *, device: str | torch.device, precision: Precision) -> Encoder:
         """Our encoder of the same weights."""
         if self.is_random:
             return build_encoder(self.model, self.extractor, self.identity, device=device, precision=precision)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from emobox_hf.report.table import Cell, Table
+from emobox_hf.report.table import Cell, Table, percent
 
 
 def bench_tables(figures: dict[str, Any]) -> list[Table]:
@@ -50,9 +50,9 @@ def _encoders_table(encoders: Any) -> Table:
                     _three(ours["clips_per_s"]),
                     ours["times_loop"],
                     _three(ours["tflops"]),
-                    _percent(ours["fraction_of_peak"]),
-                    _percent(ours["forward_fraction_of_peak"]),
-                    _percent(ours["padding"]),
+                    percent(ours["fraction_of_peak"]),
+                    percent(ours["forward_fraction_of_peak"]),
+                    percent(ours["padding"]),
                     None if ours["pass_memory_mb"] is None else round(ours["pass_memory_mb"]),
                     _three(ours["all_corpora_min"]),
                 )
@@ -108,10 +108,6 @@ def _probes_table(probes: Any) -> Table:
     columns = ("precision", "probes", "steps", "steps/s", "one at a time", "x loop")
     notes = ("A step is a batch of 32 utterances of one probe: head emobox, 5 folds, 2 learning rates, 3 seeds.",)
     return Table("Probes", columns, rows, notes)
-
-
-def _percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100 * fraction
 
 
 def _three(value: float | None) -> str | None:

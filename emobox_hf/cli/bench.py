@@ -4,7 +4,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
+
+from emobox_hf.precision import Precision
 
 
 def add_verbs(verbs: Any) -> None:
@@ -24,7 +26,7 @@ def add_verbs(verbs: Any) -> None:
         metavar="ENCODER",
         help="encoders with their weights: folders, or ids in the Hub's cache",
     )
-    add("--precisions", nargs="+", choices=("no", "bf16", "fp16"), help="of extraction")
+    add("--precisions", nargs="+", choices=get_args(Precision), help="of extraction")
     add("--parts", nargs="+", choices=("gemm", "encoders", "store", "probes"), help="what to measure; else all")
     add("--device", help="cpu, cuda or cuda:1; else a GPU where there is one")
     add("--audio-s", type=float, help="seconds of sound that each extraction encodes")

@@ -19,6 +19,7 @@ from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.known.inputs import describe_input
 from emobox_hf.encoders.known.loading import load_extractor, load_model
 from emobox_hf.errors import InputError, suggest
+from emobox_hf.precision import Precision
 
 CONTEXTS = ("full", "clip")
 PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -121,7 +122,7 @@ def load_encoder(
     identity: EncoderIdentity,
     *,
     device: str | torch.device = "cpu",
-    precision: Literal["no", "bf16", "fp16"] = "no",
+    precision: Precision = "no",
     layer: int | Literal["last"] = "last",
     context: str = "full",
 ) -> Encoder:
@@ -166,7 +167,7 @@ def build_encoder(
     identity: EncoderIdentity,
     *,
     device: str | torch.device,
-    precision: Literal["no", "bf16", "fp16"] = "no",
+    precision: Precision = "no",
     layer: int | Literal["last"] = "last",
     context: str = "full",
 ) -> Encoder:

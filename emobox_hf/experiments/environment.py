@@ -6,14 +6,16 @@ import os
 import platform
 import resource
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emobox_hf import __version__
 
 if TYPE_CHECKING:
+    import torch
     from accelerate import Accelerator
 
-PACKAGES = ("torch", "transformers", "accelerate", "numpy", "scikit-learn", "soundfile", "soxr", "av")
+PACKAGES = ("torch", "transformers", "accelerate", "numpy", "soundfile", "soxr", "av")
 
 
 def describe_versions() -> dict[str, str]:
@@ -23,20 +25,38 @@ def describe_versions() -> dict[str, str]:
 
 
 def describe_machine(accelerator: "Accelerator") -> dict[str, Any]:
-    """Device, processes and the peak memory of this process, in MB; on a GPU also the peak of its memory."""
+    """As `describe_host`, with processes and the peak memory of this one in MB, on a GPU also of the GPU's."""
     import torch
 
-    machine = {
-        "platform": platform.platform(),
-        "n_cores": os.cpu_count(),
-        "device": str(accelerator.device),
-        "n_processes": accelerator.num_processes,
-        "peak_memory_mb": peak_memory_mb(),
-    }
+    machine = describe_host(accelerator.device)
+    machine |= {"n_processes": accelerator.num_processes, "peak_memory_mb": peak_memory_mb()}
     if accelerator.device.type == "cuda":
-        machine["device_name"] = torch.cuda.get_device_name(accelerator.device)
         machine["peak_device_memory_mb"] = round(torch.cuda.max_memory_allocated(accelerator.device) / 2**20)
     return machine
+
+
+def describe_host(device: "torch.device") -> dict[str, Any]:
+    """System, processor, cores, torch's threads, and the device."""
+    import torch
+
+    host = {
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "n_cores": os.cpu_count(),
+        "n_threads": torch.get_num_threads(),
+        "device": str(device),
+    }
+    if device.type == "cuda":
+        host["device_name"] = torch.cuda.get_device_name(device)
+    return host
+
+
+def _processor() -> str:
+    """Its name where Linux tells it, else what Python knows."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
 
 
 def peak_memory_mb() -> int:

@@ -11,6 +11,7 @@ from emobox_hf.defaults import apply_defaults
 from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir
 from emobox_hf.options import Parser, add_options, check_names, option, take_options
+from emobox_hf.precision import ProbePrecision
 from emobox_hf.probes.heads import HEADS, EmoboxHead, Head, make_head
 from emobox_hf.results import AudioSettings, EncoderSettings, FeatureSettings
 
@@ -50,7 +51,7 @@ class HeadChoice:
     head: str = option(EmoboxHead.name, choices=tuple(HEADS), help="the paper's, or logistic regression")
     seeds: tuple[int, ...] = option(EmoboxHead().seeds, metavar="SEED", help="one probe a fold for each")
     epochs: int = option(EmoboxHead().epochs, help=f"of the {EmoboxHead.name} head")
-    probe_precision: Literal["float32", "bfloat16"] = option(
+    probe_precision: ProbePrecision = option(
         EmoboxHead().precision, help=f"of the {EmoboxHead.name} head's frame layer"
     )
 

@@ -4,15 +4,13 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from emobox_hf.errors import InputError
+from emobox_hf.precision import Precision, StorageDtype
 
 FEATURE_FORMAT = 3
 """Counts the ways in which this package has made and stored frames, so that an old store is never read as a new one."""
-
-StorageDtype = Literal["float16", "bfloat16", "float32", "int8"]
-Precision = Literal["no", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, first_line
 from emobox_hf.features.decoding import Clip, Waveform
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Passes:
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            return MemoryError(str(error).partition("\n")[0])
+            return MemoryError(first_line(error))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from emobox_hf.errors import InputError
-from emobox_hf.features.key import StorageDtype
+from emobox_hf.precision import StorageDtype
 
 if TYPE_CHECKING:
     from emobox_hf.encoders.forward.backbone import Encoded

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE_HZ = 16_000
+from emobox_hf.audio import SAMPLE_RATE_HZ
+
 WINDOW, HOP, STEP = 1024, 160, 3  # samples, samples, and the frames over which change in time is taken
 N_BANDS = 49
 BAND_HZ = (150.0, 3800.0)  # what is also left of a copy that went through 8 kHz

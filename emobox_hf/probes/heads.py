@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobox_hf.errors import InputError, suggest
+from emobox_hf.precision import ProbePrecision
 from emobox_hf.probes.jobs import FrameInputs, Job, Probed, VectorInputs
 
 if TYPE_CHECKING:
     import torch
-
-Precision = Literal["float32", "bfloat16"]
 
 
 class Head(Protocol):
@@ -112,12 +111,12 @@ class EmoboxHead(_Settings):
     warmup_epochs: int = 10
     batch_size: int = 32
     learning_rates: tuple[float, ...] = (1e-3, 1e-4)
-    precision: Precision = "float32"
+    precision: ProbePrecision = "float32"
 
     def __post_init__(self) -> None:
         """Refuse settings that no probe can be trained with."""
-        if self.precision not in get_args(Precision):
-            raise InputError(f"precision is one of {', '.join(get_args(Precision))}, not {self.precision!r}")
+        if self.precision not in get_args(ProbePrecision):
+            raise InputError(f"precision is one of {', '.join(get_args(ProbePrecision))}, not {self.precision!r}")
         _check_counts(self, "hidden_dim", "epochs", "batch_size")
         if not 0 <= self.warmup_epochs < self.epochs:
             raise InputError(f"warmup_epochs lies from 0 to below epochs ({self.epochs}), not at {self.warmup_epochs}")

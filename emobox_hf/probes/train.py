@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emobox_hf.precision import ProbePrecision
 from emobox_hf.probes.batches import BatchSource, longest_batch, open_source
 from emobox_hf.probes.data import check_data, check_jobs, untrained_classes
 from emobox_hf.probes.emobox import train_stack
@@ -15,7 +17,7 @@ from emobox_hf.probes.jobs import Job, ProbeResult
 from emobox_hf.probes.workers import Tick, run_units
 
 Integers = NDArray[np.int64] | torch.Tensor
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {name: getattr(torch, name) for name in get_args(ProbePrecision)}
 MOST_STACKED = 64
 """Jobs in a stack on an accelerator at most; by then launches cost nothing beside the work."""
 STACK_SHARE = 0.5

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from emobox_hf.audio import RESAMPLERS
 from emobox_hf.options import describe, option
+from emobox_hf.precision import Precision, StorageDtype
 from emobox_hf.probes.heads import HEADS, Head
 from emobox_hf.typed_toml import read_as
 
@@ -97,7 +98,7 @@ class EncoderSettings:
     context: str = option(
         "full", help="what Whisper hears at once: full (30 s, padded) or clip", show="context {}".format
     )
-    mixed_precision: Literal["no", "bf16", "fp16"] = option(
+    mixed_precision: Precision = option(
         "no",
         environment="ACCELERATE_MIXED_PRECISION",
         help="autocast of the encoder; `accelerate launch --mixed_precision` sets it too",
@@ -125,9 +126,7 @@ class AudioSettings:
 class FeatureSettings:
     """How frames are stored, and what is done to them when a probe reads them."""
 
-    storage_dtype: Literal["float16", "bfloat16", "float32", "int8"] = option(
-        "float16", help="of stored features", show=str
-    )
+    storage_dtype: StorageDtype = option("float16", help="of stored features", show=str)
     output_norm: bool = option(
         False,
         help="EmoBox's norm of an utterance's frames, all at once",

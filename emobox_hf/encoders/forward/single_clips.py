@@ -15,8 +15,7 @@ from emobox_hf.encoders.forward.pooling import pool
 from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ, WINDOW_SAMPLES
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.known.inputs import read_input
-from emobox_hf.encoders.known.loading import first_line
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, first_line
 
 # One analysis window of 25 ms, which is what the feature extractors of such models need at the least.
 _MIN_SAMPLES = 400

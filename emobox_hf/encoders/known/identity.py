@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS, find_known
-from emobox_hf.errors import InputError, suggest
+from emobox_hf.errors import InputError, first_line, suggest
 from emobox_hf.files import sha256_of_file
 from emobox_hf.memo import look_up
 
@@ -106,7 +106,7 @@ def _fetch_config(repo_id: str, revision: str | None) -> Path:
     except EntryNotFoundError as error:
         raise InputError(f"encoder {where}: has no config.json on the Hub; it is not a transformers model") from error
     except (HfHubHTTPError, HFValidationError) as error:
-        reason = str(error).strip().partition("\n")[0]
+        reason = first_line(error)
         raise InputError(
             f"encoder {where}: no folder {repo_id!r} here and no such model on the Hub ({reason}){_near(repo_id)}; "
             "check the spelling and the revision, and log in with `hf auth login` if the model is gated"

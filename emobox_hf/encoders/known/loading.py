@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.native import MODEL_TYPE, register_native_models
 from emobox_hf.encoders.progress_bars import no_progress_bars
-from emobox_hf.errors import InputError, first_five
+from emobox_hf.errors import InputError, first_five, first_line
 
 # Used by SpecAugment in training alone, so a checkpoint may lack it.
 NEVER_USED = "masked_spec_embed"
@@ -100,8 +100,3 @@ def load_weights(auto_class: Any, identity: EncoderIdentity) -> tuple[Any, dict[
             f"{identity.name} ({identity.model_type}) cannot be loaded by {auto_class.__name__}: {first_line(error)}"
         ) from error
     return model, report
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without what libraries add below."""
-    return str(error).strip().partition("\n")[0]

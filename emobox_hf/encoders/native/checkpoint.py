@@ -15,7 +15,7 @@ from zipfile import is_zipfile
 import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-from emobox_hf.errors import InputError, first_five
+from emobox_hf.errors import InputError, first_five, first_line
 
 # Where fairseq, FunASR and others put the tensors; a file may also hold them at its top.
 _PLACES = ("model", "model_state_dict", "state_dict")
@@ -88,7 +88,7 @@ def _as_input_error(path: Path) -> Iterator[None]:
         raise
     except (UnpicklingError, RuntimeError, ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
         # torch wraps the reason in the advice to read the file without protection.
-        reason = str(error).rpartition("WeightsUnpickler error:")[2].strip().partition("\n")[0]
+        reason = first_line(str(error).rpartition("WeightsUnpickler error:")[2])
         raise InputError(
             f"{path} cannot be read as tensors and plain values, and nothing else in it is read ({reason}); "
             "fetch it again from its authors"
