@@ -1,4 +1,4 @@
-"""One audio or video file -> float32 (samples,), mono, 16 kHz; the only module that decodes.
+"""One utterance, or one audio or video file -> float32 (samples,), mono, 16 kHz; the only module that decodes.
 
 A file that cannot be given whole and right is refused with an `AudioError` that names it: a test set must not shrink or
 change unseen. What cannot be noticed is said here: an Ogg or AVI file that was cut at its end reads as a shorter one.
@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from emobox_hf.corpora.spec import CorpusSpec
+from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, suggest
 
 SAMPLE_RATE_HZ = 16_000
@@ -59,13 +61,28 @@ def is_plain(path: Path) -> bool:
     return path.suffix.lower() in PLAIN_SUFFIXES
 
 
+def read_utterance(spec: CorpusSpec, root: Path, utterance: Utterance, *, resampler: str = RESAMPLERS[0]) -> Waveform:
+    """Samples of an utterance of the corpus in `root`: its segment of its file, by the corpus's channel rule.
+
+    Raises:
+        InputError: as `read_waveform`.
+    """
+    return read_waveform(
+        root / utterance.path,
+        channels=spec.channels,
+        start_s=utterance.start_s,
+        end_s=utterance.end_s,
+        resampler=resampler,
+    )
+
+
 def read_waveform(
     path: Path,
     *,
     channels: Mapping[int, int] | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
-    resampler: str = "soxr",
+    resampler: str = RESAMPLERS[0],
 ) -> Waveform:
     """Samples of one channel of a file or of a segment of it: float32 (samples,) at 16 kHz.
 

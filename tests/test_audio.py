@@ -1,5 +1,6 @@
 """Decoding: every container, the right channel, exact segments, and a clear refusal of whatever is not whole."""
 
+import dataclasses
 import io
 import sys
 from pathlib import Path
@@ -19,8 +20,11 @@ from emobox_hf.audio import (
     encode_flac,
     is_plain,
     read_info,
+    read_utterance,
     read_waveform,
 )
+from emobox_hf.corpora.spec import Audio, load_spec
+from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 
 STEP = 1.01 / 32768  # libsndfile rounds a float to 16 bits to within one step
@@ -356,3 +360,36 @@ def test_flac_of_anything_but_a_finite_waveform_is_refused(waveform: np.ndarray)
 
 def test_the_default_resampler_is_offered() -> None:
     assert RESAMPLERS[0] == "soxr"
+
+
+@pytest.fixture
+def two_channels(tmp_path: Path) -> Path:
+    """Two seconds of two channels that differ: ramps up and down."""
+    ramp = np.linspace(-0.9, 0.9, 2 * SAMPLE_RATE_HZ, dtype=np.float32)
+    (tmp_path / "a").mkdir()
+    soundfile.write(tmp_path / "a" / "b.wav", np.stack([ramp, -ramp], axis=1), SAMPLE_RATE_HZ, subtype="FLOAT")
+    return tmp_path
+
+
+def utterance(**values: float) -> Utterance:
+    return Utterance(key="x", path="a/b.wav", raw_emotion="a", emotion="Angry", **values)
+
+
+def test_segment_and_channel_are_those_of_the_corpus(two_channels: Path) -> None:
+    spec = load_spec("polish")
+    second = dataclasses.replace(spec, audio=Audio(channels={"2": 2}))
+    whole = read_utterance(spec, two_channels, utterance())
+    assert whole.shape == (2 * SAMPLE_RATE_HZ,)
+    np.testing.assert_array_equal(read_utterance(second, two_channels, utterance()), -whole)
+    part = read_utterance(second, two_channels, utterance(start_s=0.5, end_s=1.25))
+    np.testing.assert_array_equal(part, -whole[SAMPLE_RATE_HZ // 2 : SAMPLE_RATE_HZ * 5 // 4])
+
+
+def test_a_file_without_the_sound_is_refused_by_name(two_channels: Path) -> None:
+    with pytest.raises(AudioError, match=r"b\.wav"):
+        read_utterance(load_spec("polish"), two_channels, utterance(start_s=1.5, end_s=9.0))
+
+
+def test_the_resampler_is_passed_on(two_channels: Path) -> None:
+    with pytest.raises(ValueError, match="unknown resampler 'sox'; did you mean 'soxr'"):
+        read_utterance(load_spec("polish"), two_channels, utterance(), resampler="sox")

@@ -114,6 +114,16 @@ def test_each_library_is_used_where_it_belongs(checkout: Path) -> None:
     assert wrong == []
 
 
+def test_the_sound_of_an_utterance_is_read_in_one_place(checkout: Path) -> None:
+    """`audio.read_utterance`; else a reader may forget the segment, the channel or the resampler."""
+    readers = [
+        path.relative_to(checkout).as_posix()
+        for path in sources(checkout)
+        if "emobox_hf.audio.read_waveform" in imports_of(path)
+    ]
+    assert readers == []
+
+
 def test_importing_the_package_loads_neither_torch_nor_datasets() -> None:
     code = "import json, sys, emobox_hf; print(json.dumps(sorted(sys.modules)))"
     loaded = {name.partition(".")[0] for name in json.loads(subprocess.check_output([sys.executable, "-c", code]))}

@@ -4,16 +4,14 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from emobox_hf.audio import read_waveform
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.encoders.encoder import Encoder, load_encoder
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.experiments.launch import Place, place_of
 from emobox_hf.experiments.plan import Plan
-from emobox_hf.experiments.source import Source, read_durations
+from emobox_hf.experiments.source import Source, list_clips
 from emobox_hf.features import (
     Clip,
     DamagedShardError,
@@ -181,34 +179,9 @@ def _load(plan: Plan, place: Place) -> Encoder:
 def _list_clips(
     source: Source, utterances: Sequence[Utterance], audio: AudioSettings
 ) -> tuple[list[Clip], dict[str, str]]:
-    """The clips to encode, and key and reason of those left out for their length or, under `skip`, for a broken file.
-
-    Raises:
-        InputError: A file's header cannot be read and `on_error` is `stop`.
-    """
-    manifest, longest_s = source.manifest, audio.max_duration_s
-    clips, left_out = [], {key: manifest.why_missing(key) for key in manifest.missing}
-    for utterance, duration_s in zip(utterances, read_durations(manifest, utterances), strict=True):
-        if isinstance(duration_s, InputError):
-            if audio.on_error == "stop":
-                raise InputError(
-                    f"utterance {utterance.key}: {duration_s}. Mend or replace the file, or leave such clips out with "
-                    "--on-error skip, which names them in the record"
-                ) from duration_s
-            left_out[utterance.key] = str(duration_s)
-        elif duration_s > longest_s:
-            left_out[utterance.key] = f"{duration_s:.1f} s long, over {longest_s:g} s"
-        else:
-            read = partial(
-                read_waveform,
-                manifest.root / utterance.path,
-                channels=source.spec.channels,
-                start_s=utterance.start_s,
-                end_s=utterance.end_s,
-                resampler=audio.resampler,
-            )
-            clips.append(Clip(utterance.key, duration_s, read))
-    return clips, left_out
+    """The clips to encode, and key and reason of those left out: missing, too long or, under `skip`, broken."""
+    clips, left_out = list_clips(source, utterances, audio)
+    return clips, {key: source.manifest.why_missing(key) for key in source.manifest.missing} | left_out
 
 
 def _reasons(left_out: dict[str, str]) -> str:

@@ -3,22 +3,21 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emobox_hf.audio import read_waveform
 from emobox_hf.corpora.predictions import Predictions, write_probabilities
 from emobox_hf.corpora.synonyms import map_labels
 from emobox_hf.encoders.known.identity import EncoderIdentity, identify
 from emobox_hf.encoders.known.table import find_known
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.launch import find_place
-from emobox_hf.experiments.source import Source, read_durations
+from emobox_hf.experiments.source import Source, list_clips, refuse_clip
 from emobox_hf.files import check_writable, whole_file
+from emobox_hf.results import AudioSettings
 from emobox_hf.sources.fetch_encoder import cached_encoder
 
 if TYPE_CHECKING:
@@ -104,7 +103,9 @@ def label_corpus(
     check_writable(out)  # the file itself is begun when all is known, so that a process that is killed leaves none
     classifier = load_classifier(identity, device=find_place().device)
     mapped = match_labels(classifier.labels, source.spec.emotions, given)
-    clips, reasons = _list_clips(source, max_duration_s, on_error)
+    utterances = source.manifest.utterances
+    audio = AudioSettings(max_duration_s=max_duration_s, on_error=on_error)
+    clips, reasons = list_clips(source, utterances, audio)
     rows: dict[str, NDArray[np.float32]] = {}
     for clip, outcome in _predict(classifier, clips, batch_s, n_workers):
         if not isinstance(outcome, InputError):
@@ -112,8 +113,8 @@ def label_corpus(
         elif on_error == "skip":
             reasons[clip.key] = str(outcome)
         else:
-            raise _refuse(clip.key, outcome)
-    keys = tuple(u.key for u in source.manifest.utterances)
+            raise refuse_clip(clip.key, outcome)
+    keys = tuple(u.key for u in utterances)
     empty = np.full(len(classifier.labels), np.nan, dtype=np.float32)
     all_labels = np.stack([rows.get(key, empty) for key in keys])  # (utterances, labels)
     probabilities = _add_up(all_labels, classifier.labels, mapped)
@@ -140,28 +141,6 @@ def _describe(source: Source, identity: EncoderIdentity, mapped: Mapped) -> dict
         "lacking_emotions": list(mapped.lacking),
         "trained_on_corpus": known is not None and source.spec.name in known.trained_on,
     }
-
-
-def _list_clips(
-    source: Source, max_duration_s: float, on_error: Literal["stop", "skip"]
-) -> "tuple[list[Clip], dict[str, str]]":
-    """The clips to label, and key and reason of those that are too long or, under `skip`, cannot be read."""
-    from emobox_hf.features.decoding import Clip
-
-    manifest = source.manifest
-    clips, reasons = [], {}
-    for u, duration_s in zip(manifest.utterances, read_durations(manifest, manifest.utterances), strict=True):
-        if isinstance(duration_s, InputError):
-            if on_error == "stop":
-                raise _refuse(u.key, duration_s)
-            reasons[u.key] = str(duration_s)
-        elif duration_s > max_duration_s:
-            reasons[u.key] = f"{duration_s:.1f} s long, over {max_duration_s:g} s"
-        else:
-            path, channels = manifest.root / u.path, source.spec.channels
-            read = partial(read_waveform, path, channels=channels, start_s=u.start_s, end_s=u.end_s)
-            clips.append(Clip(u.key, duration_s, read))
-    return clips, reasons
 
 
 def _predict(
@@ -215,13 +194,6 @@ def _add_up(rows: NDArray[np.float32], labels: Sequence[str], mapped: Mapped) ->
         membership[labels.index(label), mapped.emotions.index(emotion)] = 1
     summed: NDArray[np.float32] = np.minimum(rows @ membership, 1)
     return summed
-
-
-def _refuse(key: str, error: InputError) -> InputError:
-    return InputError(
-        f"utterance {key} cannot be labelled: {error}. Mend or replace it, or leave such clips without a prediction by "
-        "--on-error skip"
-    )
 
 
 def describe_mapping(mapped: Mapped) -> list[str]:

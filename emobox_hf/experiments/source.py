@@ -5,16 +5,21 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from emobox_hf.audio import read_info
+from emobox_hf.audio import read_info, read_utterance
 from emobox_hf.corpora.folds import Partition, ValidationRule, partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.memo import look_up
-from emobox_hf.results import CorpusSettings
+from emobox_hf.results import AudioSettings, CorpusSettings
+
+if TYPE_CHECKING:
+    from emobox_hf.features import Clip
 
 SAMPLE_BYTES = 65_536
 
@@ -92,6 +97,39 @@ def read_durations(manifest: Manifest, utterances: Sequence[Utterance]) -> list[
             raise header
         durations.append(header if isinstance(header, InputError) else float(header))
     return durations
+
+
+def list_clips(
+    source: Source, utterances: Sequence[Utterance], audio: AudioSettings
+) -> "tuple[list[Clip], dict[str, str]]":
+    """The utterances as clips to encode, and key and reason of those that are too long or, under `skip`, broken.
+
+    Raises:
+        InputError: A file's header cannot be read and `on_error` is `stop`.
+    """
+    from emobox_hf.features import Clip
+
+    spec, root = source.spec, source.manifest.root
+    clips, left_out = [], {}
+    for utterance, duration_s in zip(utterances, read_durations(source.manifest, utterances), strict=True):
+        if isinstance(duration_s, InputError):
+            if audio.on_error == "stop":
+                raise refuse_clip(utterance.key, duration_s) from duration_s
+            left_out[utterance.key] = str(duration_s)
+        elif duration_s > audio.max_duration_s:
+            left_out[utterance.key] = f"{duration_s:.1f} s long, over {audio.max_duration_s:g} s"
+        else:
+            read = partial(read_utterance, spec, root, utterance, resampler=audio.resampler)
+            clips.append(Clip(utterance.key, duration_s, read))
+    return clips, left_out
+
+
+def refuse_clip(key: str, error: InputError) -> InputError:
+    """An error for a clip that cannot be read, with what to do about it."""
+    return InputError(
+        f"utterance {key}: {error}. Mend or replace the file, or leave such clips out with --on-error skip, which "
+        "names them in what is written"
+    )
 
 
 def _digest_audio(manifest: Manifest) -> str:

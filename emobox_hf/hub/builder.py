@@ -12,7 +12,7 @@ import datasets
 import pyarrow as pa
 
 import emobox_hf
-from emobox_hf.audio import SAMPLE_RATE_HZ, encode_flac, is_plain, read_waveform
+from emobox_hf.audio import SAMPLE_RATE_HZ, encode_flac, is_plain, read_utterance
 from emobox_hf.corpora.configurations import list_configs
 from emobox_hf.corpora.manifest import Manifest, build_manifest, find_corpus
 from emobox_hf.corpora.row_order import (
@@ -117,8 +117,7 @@ def audio_cell(spec: CorpusSpec, root: Path, utterance: Utterance, *, embed: boo
     path = root / utterance.path
     if not embed and utterance.start_s is None and not spec.channels and is_plain(path):
         return {"path": str(path), "bytes": None}
-    waveform = read_waveform(path, channels=spec.channels, start_s=utterance.start_s, end_s=utterance.end_s)
-    return {"path": f"{utterance.key}.flac", "bytes": encode_flac(waveform)}
+    return {"path": f"{utterance.key}.flac", "bytes": encode_flac(read_utterance(spec, root, utterance))}
 
 
 class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]

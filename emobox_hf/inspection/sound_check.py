@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from emobox_hf.audio import SAMPLE_RATE_HZ, Waveform, read_info, read_waveform
+from emobox_hf.audio import SAMPLE_RATE_HZ, Waveform, read_info, read_utterance
 from emobox_hf.cores import count_cores
 from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.utterance import Utterance
@@ -129,9 +129,8 @@ def _hear(
     """Key and what `listen` makes of the waveform, or why there is none."""
 
     def hear(utterance: Utterance) -> tuple[str, _Result | str]:
-        path, channels = manifest.root / utterance.path, manifest.spec.channels
         try:
-            waveform = read_waveform(path, channels=channels, start_s=utterance.start_s, end_s=utterance.end_s)
+            waveform = read_utterance(manifest.spec, manifest.root, utterance)
         except InputError as error:
             return utterance.key, str(error)
         return utterance.key, listen(waveform)
