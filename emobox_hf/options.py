@@ -8,9 +8,10 @@ import argparse
 import dataclasses
 import os
 import re
+import sys
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -56,29 +57,56 @@ class Formatter(argparse.HelpFormatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose help shows defaults, and which suggests what was meant by a misspelt verb or option."""
+    """A parser whose help shows defaults, and which suggests what was meant by a misspelt verb, option or choice.
+
+    Attributes:
+        from_environment: The options whose default a variable of the environment has set; no file goes before it.
+    """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"formatter_class": Formatter, **settings})
+        self.from_environment: set[str] = set()
+        self._words: list[str] = []
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse's; the words are kept for the error message."""
+        self._words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(self._words, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, with a suggestion, and exit with 2."""
-        if match := re.match(r"argument VERB: invalid choice: '(.*?)' ", message):
-            verbs = next(action.choices for action in self._actions if action.dest == "verb") or ()
-            message = f"no verb {match[1]!r}{suggest(match[1], list(verbs))}"
-        elif match := re.match(r"unrecognized arguments: (--[\w-]+)", message):
-            known = [flag for flag in self._flags() if flag.startswith("--")]
-            close = suggest(match[1], known)
-            message += close if "did you mean" in close else ""
-        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` lists what there is\n")
+        """Say what is wrong in one line, with what may have been meant, and exit with 2."""
+        self.exit(2, f"{self.prog}: {self._suggest(message) or f'{message}; `{self.prog} --help` tells more'}\n")
+
+    def _suggest(self, message: str) -> str | None:
+        """The message with a suggestion, None where nothing is close."""
+        if match := re.match(r"argument (\S+): invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            name, typed, known = match[1], match[2], re.findall(r"[^\s,']+", match[3])
+            what = f"no {name.lower()} {typed!r}" if name.isupper() else f"{name}: no {typed!r}"
+            return _close(typed, known, what)
+        if match := re.match(r"unrecognized arguments: (--[\w-]+)", message):
+            return _close(match[1], self._flags(), message)
+        if match := re.match(r"the following arguments are required: (.*)", message):
+            required = [name for part in match[1].split(", ") for name in part.split("/")]
+            unknown = [word for word in self._words if word.startswith("--") and not self._knows(word)]
+            found = (_close(word, required, f"no option {word!r}") for word in unknown)
+            return next((one for one in found if one), None)
+        return None
+
+    def _knows(self, word: str) -> bool:
+        return any(flag.startswith(word.partition("=")[0]) for flag in self._flags())
 
     def _flags(self) -> list[str]:
         """The options of this parser and of those of its verbs."""
-        flags = [flag for action in self._actions for flag in action.option_strings]
+        flags = [flag for action in self._actions for flag in action.option_strings if flag.startswith("--")]
         for action in self._actions:
             if isinstance(action, argparse._SubParsersAction):
                 flags += [flag for one in action.choices.values() for flag in one._flags()]
         return flags
+
+
+def _close(typed: str, known: Collection[str], message: str) -> str | None:
+    suggestion = suggest(typed, [name for name in known if name != typed])
+    return message + suggestion if "did you mean" in suggestion else None
 
 
 def option(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING, **shown: Any) -> Any:
@@ -95,12 +123,16 @@ def list_options(section: type) -> dict[str, tuple[dataclasses.Field[Any], Optio
     return {shown.name or field.name: (field, shown) for field, shown in found}
 
 
-def add_options(parser: argparse.ArgumentParser, section: type) -> None:
+def add_options(parser: Parser, section: type) -> None:
     """Give a parser the options of a dataclass."""
     hints = typing.get_type_hints(section)
     for name, (field, shown) in list_options(section).items():
         settings: dict[str, Any] = {"help": shown.help, "dest": name, **_read_hint(hints[field.name])}
-        default = os.environ.get(shown.environment) or default_of(field)
+        default = default_of(field)
+        told = os.environ.get(shown.environment) or default
+        if told != default:
+            default = told
+            parser.from_environment.add(name)
         if default is dataclasses.MISSING:
             settings["required"] = True
         elif settings.get("action") != "store_true":

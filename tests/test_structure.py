@@ -44,7 +44,7 @@ RUNGS = {
 }
 BASE = {
     "cores": {"cores"},
-    "defaults": {"defaults", "errors"},
+    "defaults": {"defaults", "options", "errors"},
     "errors": {"errors"},
     "files": {"files", "errors"},
     "memo": {"memo", "errors", "files"},

@@ -1,35 +1,73 @@
-"""Completion in a shell, by argcomplete where it is installed: verbs, options, names of corpora and encoders."""
+"""Completion in a shell, by argcomplete where it is installed: verbs, options, corpora, encoders, folds, reports."""
 
 import argparse
 import os
+from typing import Any
+
+from emobox_hf.options import Parser
 
 
-def complete(parser: argparse.ArgumentParser) -> None:
+def complete(parser: Parser) -> None:
     """Answer a shell that asks for completions, and end; otherwise nothing happens, and nothing is imported."""
     if "_ARGCOMPLETE" not in os.environ:
         return
     import argcomplete
 
-    from emobox_hf.corpora.spec import list_corpora
-    from emobox_hf.encoders.known.table import KNOWN_ENCODERS
     from emobox_hf.experiments.request import build_parser
 
-    names = {"corpus": list_corpora(), "name": list_corpora(), "test": list_corpora(), "train": list_corpora()}
-    names |= {"corpora": list_corpora(), "encoder": list(KNOWN_ENCODERS), "model": list(KNOWN_ENCODERS)}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for verb in ("probe", "extract"):  # their options are parsed by the runner; here they are shown
                 action.choices[verb] = build_parser(f"emobox {verb}")
-            for one in action.choices.values():
-                _name_values(one, names)
+            for verb, one in action.choices.items():
+                _name_values(one, verb)
     argcomplete.autocomplete(parser, always_complete_options=False)
 
 
-def _name_values(parser: argparse.ArgumentParser, names: dict[str, list[str]]) -> None:
+def _name_values(parser: Parser, verb: str) -> None:
+    """Tell argcomplete what the arguments of a verb can be, where argparse does not know."""
+    from emobox_hf.corpora.spec import list_corpora
+    from emobox_hf.encoders.known.table import KNOWN_ENCODERS
+    from emobox_hf.probes.heads import HEADS
+
+    corpora, encoders = list_corpora(), list(KNOWN_ENCODERS)
+    values: dict[str, Any] = dict.fromkeys(("corpus", "test", "train", "corpora"), corpora)
+    values |= dict.fromkeys(("encoder", "model"), encoders) | {"head": list(HEADS)}
+    values |= {"config": _list_configs, "folds": _list_folds}
+    if verb in ("build", "fetch"):
+        values["name"] = corpora
+    elif verb == "report":
+        from emobox_hf.report.kinds import KINDS
+
+        values["kind"] = ["list", *KINDS]
+    elif verb == "experiment":
+        from emobox_hf.experiments.series import list_series
+
+        values["name"] = ["list", *list_series()]
     for action in parser._actions:
-        if action.dest in names:
-            action.completer = _complete_from(names[action.dest])  # type: ignore[attr-defined]
+        if action.dest in values:
+            action.completer = _completer(values[action.dest])  # type: ignore[attr-defined]
 
 
-def _complete_from(values: list[str]) -> object:
-    return lambda prefix, **_: [value for value in values if value.startswith(prefix)]
+def _completer(values: Any) -> Any:
+    def complete_one(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> list[str]:
+        known = values(parsed_args) if callable(values) else values
+        return [value for value in known if value.startswith(prefix)]
+
+    return complete_one
+
+
+def _list_configs(arguments: argparse.Namespace) -> list[str]:
+    """The configurations of the corpus that is already typed."""
+    from emobox_hf.corpora.configurations import list_configs
+    from emobox_hf.errors import InputError
+
+    try:
+        return list_configs(arguments.corpus)
+    except InputError:
+        return []
+
+
+def _list_folds(arguments: argparse.Namespace) -> list[str]:
+    """What `--folds` of the probe runner takes for the corpus that is already typed."""
+    return ["si", "random", *(name for name in _list_configs(arguments) if "fold" in name)]

@@ -30,7 +30,7 @@ from emobox_hf.options import Parser
 GROUPS = (corpora, encoders, audit, split, repositories, probe, pseudo_labels, series, report, store, bench)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The parser of `emobox` with every verb."""
     parser = Parser(
         prog="emobox", description="Speech emotion corpora as in EmoBox, and frozen encoders probed on them."
@@ -47,7 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser()
     complete(parser)
     try:
-        _apply_config(parser)
+        check_config()
+        apply_defaults(parser)
     except InputError as error:
         print(f"emobox: {error}", file=sys.stderr)
         return 2
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if getattr(arguments, "takes_options", False):  # those of `emobox probe`, parsed there
         arguments.options = options
     elif options:
-        parser.error(f"unrecognized arguments: {' '.join(options)}")
+        _parser_of(parser, arguments.verb).error(f"unrecognized arguments: {' '.join(options)}")
     try:
         code: int = arguments.run(arguments)
     except InputError as error:
@@ -81,16 +82,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _apply_config(parser: argparse.ArgumentParser) -> None:
-    """Give all verbs the defaults of the user's file; a name that neither they nor the probe runner have is refused."""
+def check_config() -> None:
+    """Refuse a name in the user's file of defaults that is no option, be it of a verb or of the probe runner.
+
+    Raises:
+        InputError: There is such a name; the message has a suggestion.
+    """
     path = find_config()
     if path is None:
         return
-    from emobox_hf.experiments.request import build_parser as build_probe_parser
+    from emobox_hf.experiments.request import SECTIONS
+    from emobox_hf.options import list_options
 
-    known = list_names(parser) | list_names(build_probe_parser("emobox probe"))
+    known = list_names(build_parser()).union(*(list_options(section) for section in SECTIONS.values()))
     check_names(read_config(path), known, path)
-    apply_defaults(parser)
+
+
+def _parser_of(parser: Parser, verb: str) -> Parser:
+    group = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    found: Parser = group.choices[verb]
+    return found
 
 
 if __name__ == "__main__":

@@ -38,10 +38,12 @@ def add_verbs(verbs: Any) -> None:
 
 def probe_command(argv: Sequence[str] | None = None, *, prog: str) -> int:
     """Do a run and print its table, or its record with `--json`; the exit code."""
+    from emobox_hf.cli.main import check_config
     from emobox_hf.experiments.launch import is_first_process, leave_group
     from emobox_hf.experiments.request import build_parser, read_request
 
     try:
+        check_config()
         parser = build_parser(prog)
         parser.add_argument("--json", action="store_true", help="print the record as JSON, with the run's folder")
         arguments = parser.parse_args(argv)

@@ -13,11 +13,11 @@ def add_verbs(verbs: Any) -> None:
     verb = verbs.add_parser(
         "build",
         help="write a repository that load_dataset (or evaluate.load) reads without this package",
-        description="After `emobox build iemocap --out emobox/iemocap`, load_dataset('emobox/iemocap', 'fold1') works "
-        "in the folder above, and the same folder can go to the Hub.",
+        description="After `emobox build iemocap --out built/iemocap`, load_dataset('built/iemocap', 'fold1') works in "
+        "the same place, and the same folder can go to the Hub.",
     )
     verb.add_argument("name", help="a corpus, or ser_metrics")
-    verb.add_argument("--out", type=Path, required=True, help="the folder to make, such as emobox/iemocap")
+    verb.add_argument("--out", type=Path, required=True, help="the folder to make, such as built/iemocap")
     add_places(verb)
     verb.add_argument(
         "--link", action="store_true", help="store paths into the corpus instead of audio, where a path does"
@@ -32,7 +32,7 @@ def add_verbs(verbs: Any) -> None:
         description="What the Hub already has is not uploaded again, so the same command goes on with an interrupted "
         "push, and brings a repository up to date. A corpus becomes a dataset, ser_metrics a Space.",
     )
-    verb.add_argument("folder", type=Path, help="what `emobox build` wrote, such as emobox/iemocap")
+    verb.add_argument("folder", type=Path, help="what `emobox build` wrote, such as built/iemocap")
     verb.add_argument("--repo", required=True, metavar="OWNER/NAME", help="the repository; created if there is none")
     verb.add_argument("--public", action="store_true", help="for all to see, if the licence of the corpus allows it")
     verb.add_argument(

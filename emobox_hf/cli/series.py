@@ -4,7 +4,10 @@ import argparse
 import contextlib
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from emobox_hf.errors import first_five
 
 if TYPE_CHECKING:
     from emobox_hf.experiments.series import Series
@@ -33,12 +36,15 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _cross(arguments: argparse.Namespace) -> int:
+    from emobox_hf.corpora.spec import load_spec
     from emobox_hf.errors import InputError
     from emobox_hf.experiments.request import parse_request
     from emobox_hf.experiments.series import Series, make_pairs
 
-    if len(arguments.corpora) < 2:
+    if len(set(arguments.corpora)) < 2:
         raise InputError("--corpora takes two corpora or more")
+    for name in arguments.corpora:  # a misspelt one is known before the work is done
+        load_spec(name)
     pairs = make_pairs(arguments.corpora, leave_one_out=arguments.leave_one_out)
     requests = [
         parse_request(["--train", *pair["train"], "--test", pair["test"], *arguments.options], prog="emobox cross")
@@ -90,8 +96,16 @@ def _run(series: "Series", *, as_json: bool) -> int:
     else:
         print("\n\n".join([f"\n{series.title}", *(table.to_text() for table in tables)]))
         print(f"\n{len(done)} of {len(outcomes)} runs are there" + (", these failed:" if failed else ""), flush=True)
-    for outcome in failed:
-        print(f"  {outcome.name}: {outcome.error}", file=sys.stderr)
+    for line in _group_failures({outcome.name: outcome.error or "" for outcome in failed}):
+        print(f"  {line}", file=sys.stderr)
     if no_table:
         print(f"no table: {no_table}", file=sys.stderr)
     return 1 if failed or no_table else 0
+
+
+def _group_failures(reasons: Mapping[str, str]) -> list[str]:
+    """A line for each reason, with the runs that failed for it; of a long reason its first line."""
+    grouped: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        grouped.setdefault(reason.partition("\n")[0], []).append(name)
+    return [f"{first_five(names)}: {reason}" for reason, names in grouped.items()]

@@ -110,7 +110,7 @@ def find_corpus(spec: CorpusSpec, data_dir: str | os.PathLike[str] | None = None
             return place.resolve()
         looked.append(str(place))
     raise InputError(
-        f"{spec.title} was not found; looked in:\n  " + "\n  ".join(looked) + f"\n{_how_to_get(spec)}"
+        f"{spec.title} was not found; looked in {', '.join(looked)}\n{_how_to_get(spec)}"
         f"Give its folder as data_dir (--data-dir), or put it at $EMOBOX_DATA_DIR/{spec.name}"
         + (f". Expected tree:\n{spec.tree.rstrip()}" if spec.tree else "")
     )

@@ -138,7 +138,7 @@ def parse_request(argv: Sequence[str] | None, *, prog: str) -> ProbeRequest:
     return read_request(parser, parser.parse_args(argv))
 
 
-def read_request(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> ProbeRequest:
+def read_request(parser: Parser, arguments: argparse.Namespace) -> ProbeRequest:
     """The request in parsed arguments, which may hold other options too."""
     values = vars(arguments)
     read = {name: section(**take_options(section, values)) for name, section in SECTIONS.items()}
@@ -149,7 +149,7 @@ def read_request(parser: argparse.ArgumentParser, arguments: argparse.Namespace)
     return ProbeRequest(**read | {"head": read["head"].make()})
 
 
-def build_parser(prog: str) -> argparse.ArgumentParser:
+def build_parser(prog: str) -> Parser:
     """The parser of `emobox probe`, `emobox extract` and run_probe.py."""
     parser = Parser(
         prog=prog,
