@@ -105,7 +105,7 @@ def _new_figure(width_in: float, height_in: float) -> Any:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise InputError("figures need matplotlib: pip install 'emobox-hf[report]'") from error
+        raise InputError("figures need matplotlib: `pip install matplotlib`") from error
     return Figure(figsize=(width_in, height_in), layout="constrained")
 
 
