@@ -1,4 +1,4 @@
-"""Small words for people: sizes of files."""
+"""Numbers as people write them: sizes of files, counts of things."""
 
 
 def show_size(n_bytes: int) -> str:
@@ -13,3 +13,12 @@ def show_size(n_bytes: int) -> str:
             break
         size, unit = size / 1000, larger
     return f"{size:.3g} {unit}"
+
+
+def count_of(n: int, noun: str) -> str:
+    """A number and what it counts.
+
+    >>> count_of(1, "utterance"), count_of(2, "utterance")
+    ('1 utterance', '2 utterances')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from emobox_hf.corpora.manifest import read_manifest
+from emobox_hf.corpora.manifest_csv import read_manifest
 from emobox_hf.corpora.sampling import split_by_emobox_rule
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+from emobox_hf.corpora.discovery.matching import check_pattern_ends
 from emobox_hf.corpora.folds import Partition
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
@@ -163,6 +164,7 @@ def audit_partition(
         SENTENCE: _list_sentences(utterances),
     }
     for name, pattern in spec.occasions.items():
+        check_pattern_ends(spec, f"occasions.{name}", re.compile(pattern), [u.key for u in utterances], how="search")
         values[name] = {u.key: _read_occasion(pattern, u.key) for u in utterances}
     if any(u.start_s is not None for u in utterances):
         values |= {FILE: {u.key: u.path for u in utterances}, SEGMENT: _group_segments(utterances)}

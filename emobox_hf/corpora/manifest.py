@@ -1,25 +1,24 @@
 """Manifests: every utterance of a corpus on disk, with what is missing, unexpected or double."""
 
-import csv
 import dataclasses
-import io
-import json
 import os
-import typing
+import shlex
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emobox_hf.corpora.copies import explain_duplicates, explain_unexpected, refuse_other_release
+from emobox_hf.corpora.copies import describe_other_release, explain_duplicates, explain_unexpected
 from emobox_hf.corpora.discovery import STRATEGIES
 from emobox_hf.corpora.discovery.tree import FileTree
 from emobox_hf.corpora.lists import known_keys
 from emobox_hf.corpora.placeholders import find_placeholders
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, load_spec
-from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.corpora.utterance import Findings, Utterance
 from emobox_hf.errors import InputError, first_five
-from emobox_hf.files import cache_dir, sha256_of_keys, write_text
+from emobox_hf.files import cache_dir, sha256_of_keys
+from emobox_hf.text import count_of
+
+NOT_LISTED = "in none of EmoBox's lists"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +61,29 @@ class Manifest:
         if self.is_complete:
             known = "" if self.are_keys_known else " by count; neither the specification nor a list at hand tells names"
             return f"complete{known}"
-        if self.n_absent > 0:
-            return f"not complete: {self.n_absent} utterances fewer than expected"
-        if self.n_absent < 0:
-            return f"not complete: {-self.n_absent} utterances more than expected"
         if self.duplicates:
-            return f"not complete: {len(self.duplicates)} keys with two files"
+            return f"not complete: {count_of(len(self.duplicates), 'key')} with two files or more"
+        if self.n_absent > 0:
+            return f"not complete: {count_of(self.n_absent, 'utterance')} fewer than expected"
+        if self.n_absent < 0:
+            return f"not complete: {count_of(-self.n_absent, 'utterance')} more than expected"
         return "not complete: as many utterances as expected, but not under the published names"
+
+    @property
+    def unlisted(self) -> list[str]:
+        """The keys found that are in none of EmoBox's lists, where those are at hand."""
+        return [key for key, reason in self.left_out.items() if reason == NOT_LISTED]
 
     @property
     def explanation(self) -> str:
         """What is unusual about this copy, in a sentence that says what to do; empty where nothing is known."""
         causes = Counter(self.placeholders.values())
-        said = [f"{n} files: {cause} ({self._example(cause)})" for cause, n in causes.items()]
-        said += [explain_duplicates(self.root, self.duplicates)] if self.duplicates else []
-        said += [explain_unexpected(self.spec, self.unexpected, self.missing)] if not self.is_complete else []
+        said = [f"{count_of(n, 'file')}: {cause} ({self._example(cause)})" for cause, n in causes.items()]
+        said.append(explain_duplicates(self.root, self.duplicates, [u.path for u in self.utterances]))
+        if not self.is_complete:
+            said.append(explain_unexpected(self.spec, self.unexpected, self.missing, n_found=len(self.utterances)))
+            if self.missing and self.unlisted:
+                said.append(f"in no list, and perhaps missing ones under another name: {first_five(self.unlisted)}")
         return "; ".join(filter(None, said))
 
     def why_missing(self, key: str) -> str:
@@ -141,9 +148,7 @@ def search_corpus(spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[
     Raises:
         InputError: A table is absent or malformed, or a raw label is unknown to the spec.
     """
-    tree = FileTree(root)
-    refuse_other_release(spec, tree)
-    findings = STRATEGIES[spec.discovery.strategy](spec, tree)
+    findings = _discover(spec, FileTree(root))
     placeholders = find_placeholders(root, sorted({utterance.path for utterance in findings.utterances}))
     missing, left_out = dict(findings.missing), dict(findings.left_out)
     by_key: dict[str, list[Utterance]] = defaultdict(list)
@@ -170,6 +175,18 @@ def search_corpus(spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[
     )
 
 
+def _discover(spec: CorpusSpec, tree: FileTree) -> Findings:
+    """What the corpus's strategy finds; where that is nothing, another release is named if the files are of one."""
+    other = describe_other_release(spec, tree)
+    try:
+        findings = STRATEGIES[spec.discovery.strategy](spec, tree)
+    except InputError as error:
+        raise InputError(f"{other} ({error})" if other else str(error)) from error
+    if other and not findings.utterances:
+        raise InputError(other)
+    return findings
+
+
 def _compare_keys(
     spec: CorpusSpec, found: set[str], folds_dir: str | os.PathLike[str] | None
 ) -> tuple[bool | None, set[str]]:
@@ -183,9 +200,6 @@ def _compare_keys(
     if known := known_keys(spec, folds_dir):
         return known <= found, known
     return (False if digest else None), set()
-
-
-NOT_LISTED = "in none of EmoBox's lists"
 
 
 def build_manifest(
@@ -209,14 +223,16 @@ def build_manifest(
     """
     spec = load_spec(corpus) if isinstance(corpus, str) else corpus
     manifest = search_corpus(spec, find_corpus(spec, data_dir), folds_dir=folds_dir)
-    check = f"`emobox check {spec.typed_name} --data-dir '{manifest.root}' --all` lists all"
+    command = shlex.join(["emobox", "check", spec.typed_name, "--data-dir", str(manifest.root), "--all"])
+    check = f"`{command}` lists all"
     why = f". {manifest.explanation[:1].upper()}{manifest.explanation[1:]}" if manifest.explanation else ""
     expected, n_found = spec.expected.utterances, len(manifest.utterances)
     if manifest.duplicates:
         key, paths = next(iter(manifest.duplicates.items()))
         raise InputError(
-            f"{spec.name}: {len(manifest.duplicates)} keys with two files under {manifest.root}; the first is {key}: "
-            f"{first_five(paths)}{why or '. Keep one copy of each, or point data_dir at one copy'}; {check}"
+            f"{spec.name}: {count_of(len(manifest.duplicates), 'key')} with two files or more under {manifest.root}; "
+            f"the first is {key}: {first_five(paths)}"
+            f"{why or '. Keep one copy of each, or point data_dir at one copy'}; {check}"
         )
     if not n_found:
         tree = f"; expected tree:\n{spec.tree.rstrip()}" if spec.tree else ""
@@ -234,78 +250,11 @@ def build_manifest(
             f"a file was renamed or replaced; {check}. {_NAME_LISTS}, and `emobox check` names what differs"
         )
     named = f": {first_five(manifest.missing)}" if manifest.missing else ""
-    strays = [key for key, reason in manifest.left_out.items() if reason == NOT_LISTED]
-    renamed = f". Not published, and perhaps these under another name: {first_five(strays)}" if strays else ""
     raise InputError(
         f"{spec.name}: {n_found} of {expected} utterances found under {manifest.root}, {manifest.n_absent} missing"
-        f"{named}{renamed}{why}; {check}. To go on without them, allow missing files (--on-error skip, or "
+        f"{named}{why}; {check}. To go on without them, allow missing files (--on-error skip, or "
         "allow_missing=True in load_dataset); they are then named in the record"
     )
 
 
-_NAME_LISTS = (
-    "EmoBox's lists tell which belong: name them with folds_dir (--folds-dir) or $EMOBOX_FOLDS, "
-    "or let a published fold fetch them once"
-)
-
-
-FIELDS = tuple(field.name for field in dataclasses.fields(Utterance))
-
-
-def write_manifest(utterances: Sequence[Utterance], path: Path) -> None:
-    """Write utterances as a CSV table in UTF-8 with a header, whole or not at all.
-
-    None is an empty cell, extras are a JSON object.
-    """
-    write_text(path, format_manifest(utterances))
-
-
-def format_manifest(utterances: Sequence[Utterance]) -> str:
-    """Utterances as CSV text, one line each below a header of the field names."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(FIELDS)
-    for utterance in utterances:
-        values = dataclasses.asdict(utterance)
-        values["extras"] = json.dumps(utterance.extras, ensure_ascii=False) if utterance.extras else None
-        writer.writerow(["" if value is None else value for value in values.values()])
-    return text.getvalue()
-
-
-def read_manifest(path: Path) -> list[Utterance]:
-    """Read what `write_manifest` wrote, or a table of one's own: only `key` and `emotion` have to be there.
-
-    Raises:
-        InputError: The file is absent or not UTF-8, lacks one of them, has a column that means nothing here, or has a
-            key twice.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such manifest; `emobox manifest CORPUS --out {path}` writes one")
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:  # spreadsheets write a byte-order mark
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or []
-            rows = [(reader.line_num, row) for row in reader]
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not text in UTF-8: {error}") from error
-    if not {"key", "emotion"} <= set(header) or not set(header) <= set(FIELDS):
-        raise InputError(
-            f"{path}: expected the columns key and emotion, and any of {', '.join(FIELDS)}; found {', '.join(header)}"
-        )
-    utterances = [_read_row(f"{path}, line {number}", row) for number, row in rows]
-    if twice := [key for key, count in Counter(u.key for u in utterances).items() if count > 1]:
-        raise InputError(f"{path}: each key once was expected; these come again: {first_five(twice)}")
-    return utterances
-
-
-def _read_row(where: str, row: dict[str, str]) -> Utterance:
-    values: dict[str, typing.Any] = {name: value for name, value in row.items() if value}
-    if None in row or not {"key", "emotion"} <= set(values):
-        raise InputError(f"{where}: expected a key, an emotion, and as many cells as the header has; found {row}")
-    values = {"path": "", "raw_emotion": values["emotion"]} | values
-    try:
-        values |= {name: float(values[name]) for name in ("start_s", "end_s") if name in values}
-        values["extras"] = json.loads(values.get("extras", "{}"))
-    except ValueError as error:
-        raise InputError(f"{where}: start_s and end_s are seconds, extras is JSON: {error}") from error
-    return Utterance(**values)
+_NAME_LISTS = "EmoBox's lists tell which belong: name them with folds_dir (--folds-dir) or $EMOBOX_FOLDS"

@@ -15,6 +15,7 @@ from pathlib import Path
 from emobox_hf.corpora.braces import expand_braces
 from emobox_hf.corpora.download_source import DownloadSource, check_download_source
 from emobox_hf.corpora.labels import EMOTIONS
+from emobox_hf.corpora.synonyms import map_label
 from emobox_hf.errors import InputError, first_five, suggest
 from emobox_hf.typed_toml import read_as
 
@@ -299,10 +300,13 @@ def _check(spec: CorpusSpec, path: Path) -> None:
         refuse(f"access is {spec.access!r}, expected one of {', '.join(ACCESS)}")
     if spec.fetch is not None:
         check_download_source(spec.fetch, spec.access, spec.by_hand, refuse)
-    if unknown := sorted(set(spec.labels.values()) - set(EMOTIONS)):
-        hint = suggest(unknown[0], EMOTIONS)
-        listed = "" if "known: " in hint else f" All: {', '.join(EMOTIONS)}"
-        refuse(f"labels map to {first_five(unknown)}, which are not in the EmoBox vocabulary{hint}.{listed}")
+    if unknown := {code: label for code, label in spec.labels.items() if label not in EMOTIONS}:
+        code, label = next(iter(unknown.items()))
+        meant = map_label(label)
+        hint = f"; did you mean {meant!r}?" if meant else suggest(label, EMOTIONS)
+        others = f" ({len(unknown)} such labels)" if len(unknown) > 1 else ""
+        listed = "" if "known: " in hint else f" Known: {', '.join(EMOTIONS)}"
+        refuse(f"labels.{code} is {label!r}, which is no emotion of EmoBox's{others}{hint}{listed}")
     if both := sorted(set(spec.labels) & set(spec.labels_left_out)):
         refuse(f"raw codes both mapped and left out: {first_five(both)}")
     if spec.folds.source not in FOLD_SOURCES:

@@ -11,7 +11,7 @@ import pytest
 from download_server import Site, running_site
 
 from emobox_hf.cli.main import main
-from emobox_hf.corpora.manifest import read_manifest
+from emobox_hf.corpora.manifest_csv import read_manifest
 from emobox_hf.corpora.spec import list_corpora
 from emobox_hf.files import cache_dir
 

@@ -3,14 +3,18 @@
 import dataclasses
 import json
 import os
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from layout import LISTS, has_lists, lay_out, read_published, touch
 
 from emobox_hf.cli.main import main
+from emobox_hf.corpora.audit import audit_partition
 from emobox_hf.corpora.configurations import list_configs
 from emobox_hf.corpora.discovery import matching
+from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import build_manifest, search_corpus
 from emobox_hf.corpora.spec import CorpusSpec, list_corpora, load_spec
 from emobox_hf.errors import InputError
@@ -65,7 +69,7 @@ def test_check_names_what_was_renamed(tmp_path: Path, capsys: pytest.CaptureFixt
     touch(tmp_path, [*POLISH[1:], "m1.a_nie_6.wav"])
     assert main(["check", "polish", "--data-dir", str(tmp_path), "--all"]) == 1
     text = capsys.readouterr().out
-    assert "not complete: 1 utterances fewer than expected" in text
+    assert "not complete: 1 utterance fewer than expected" in text
     assert "polish-m1.a_nie_1" in text
     assert "polish-m1.a_nie_6" in text
 
@@ -112,7 +116,7 @@ def test_files_that_cannot_be_sound_are_named_with_their_cause(
     touch(tmp_path, POLISH)
     (tmp_path / POLISH[0]).write_bytes(UNSOUND[cause])
     assert main(["check", "polish", "--data-dir", str(tmp_path)]) == 1
-    assert f"1 files: {cause}" in capsys.readouterr().out
+    assert f"1 file: {cause}" in capsys.readouterr().out
     with pytest.raises(InputError) as raised:
         build_manifest("polish", tmp_path)
     assert cause in str(raised.value)
@@ -137,10 +141,42 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content", "cause"), [(POINTER, "git-lfs pointer, not a table"), (PAGE, "web page, not a table")]
+)
+def test_a_table_without_its_content_is_named(content: bytes, cause: str, tmp_path: Path) -> None:
+    spec = load_spec("meld")
+    lay_out(spec, spec.examples, tmp_path)
+    next(tmp_path.rglob("train_sent_emo.csv")).write_bytes(content)
+    with pytest.raises(InputError, match=rf"train_sent_emo\.csv, which lists the corpus's utterances: {cause}"):
+        search_corpus(spec, tmp_path)
+
+
+def test_files_and_causes_are_listed_in_full(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touch(tmp_path, POLISH[9:])
+    touch(tmp_path, POLISH[9:12], POINTER)
+    assert main(["check", "polish", "--data-dir", str(tmp_path), "--all"]) == 1
+    text = capsys.readouterr().out
+    assert "438 of 450 utterances" in text
+    for path in POLISH[:12]:
+        assert f"\n    polish-{path.removesuffix('.wav')}" in text
+    assert f"\n    {POLISH[9]}: git-lfs pointer" in text
+
+
+@pytest.mark.skipif(not has_lists("mer2023"), reason="EmoBox's lists are not beside this checkout")
+def test_lists_of_a_part_of_the_corpus_leave_nothing_else_out(tmp_path: Path) -> None:
+    spec = load_spec("mer2023")
+    rows = read_published(spec)
+    lay_out(spec, rows, tmp_path)
+    (tmp_path / rows[0].path).unlink()
+    manifest = search_corpus(spec, tmp_path, folds_dir=LISTS)
+    assert (manifest.n_absent, list(manifest.missing), manifest.unlisted) == (1, [rows[0].key], [])
+
+
+@pytest.mark.parametrize(
     ("folders", "said"),
     [
-        (("", "again/deeper/"), "again/deeper"),
-        (("a_48k/", "b_192k/"), "b_192k"),
+        (("", "again/deeper/"), "again"),
+        (("a_48k/", "b_192k/"), "a_48k"),
         (("set/", "set/set/"), "set/set"),
     ],
 )
@@ -148,10 +184,38 @@ def test_a_corpus_that_is_there_twice_names_the_two_folders(
     folders: tuple[str, str], said: str, tmp_path: Path
 ) -> None:
     touch(tmp_path, [f"{folder}{path}" for folder in folders for path in POLISH])
-    with pytest.raises(InputError, match="450 utterances are there twice") as raised:
+    with pytest.raises(InputError, match="Every utterance is there twice") as raised:
         build_manifest("polish", tmp_path)
-    assert f"--data-dir '{tmp_path / said}'" in str(raised.value)
+    assert f"--data-dir {tmp_path / said} takes one" in str(raised.value)
     assert build_manifest("polish", tmp_path / said).is_complete
+
+
+def test_a_corpus_twice_of_which_one_copy_is_in_two_folders_names_the_other(tmp_path: Path) -> None:
+    touch(tmp_path, [f"192k_{n % 2 + 1}/{path}" for n, path in enumerate(POLISH)])
+    touch(tmp_path, [f"48k/{path}" for path in POLISH])
+    with pytest.raises(InputError, match=r"in \S+192k_1, \S+192k_2 and in \S+48k; --data-dir \S+48k takes one"):
+        build_manifest("polish", tmp_path)
+
+
+def test_three_copies_are_no_pair(tmp_path: Path) -> None:
+    touch(tmp_path, [f"{folder}{path}" for folder in ("", "again/", "more/again/") for path in POLISH])
+    with pytest.raises(InputError, match="450 keys with two files or more") as raised:
+        build_manifest("polish", tmp_path)
+    assert "there twice" not in str(raised.value)
+
+
+def test_a_folder_that_holds_the_release_needed_too_is_searched(tmp_path: Path) -> None:
+    spec = load_spec("msppodcast")
+    lay_out(spec, spec.examples, tmp_path)
+    touch(tmp_path, ["Labels/labels_consensus.csv"])
+    assert len(search_corpus(spec, tmp_path).utterances) == len(spec.examples)
+
+
+def test_files_that_no_pattern_fits_are_named_with_what_was_expected(tmp_path: Path) -> None:
+    touch(tmp_path, ["clips/one.wav", "clips/two.wav"])
+    message = r"2 audio files do not fit discovery\.pattern, such as clips/one\.wav; expected were paths such as"
+    with pytest.raises(InputError, match=message):
+        build_manifest("polish", tmp_path)
 
 
 def test_another_release_is_named_with_the_one_that_is_needed(tmp_path: Path) -> None:
@@ -185,9 +249,31 @@ def test_audio_of_a_table_in_another_folder_is_recognised(tmp_path: Path) -> Non
 def test_a_pattern_that_backtracks_for_ever_is_stopped_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matching, "LIMIT_S", 0.2)
-    spec = load_spec("polish")
-    slow = dataclasses.replace(spec, discovery=dataclasses.replace(spec.discovery, pattern=r"(?P<emotion>(a+)+)b"))
-    touch(tmp_path, [f"{'a' * 40}.wav"])
-    with pytest.raises(InputError, match=r"discovery\.pattern takes more than 0\.2 s on 'a+\.wav'"):
-        search_corpus(slow, tmp_path)
+    monkeypatch.setattr(matching, "LIMIT_S", 0.5)
+    discovery = dataclasses.replace(load_spec("polish").discovery, pattern=r"(?P<emotion>(a+)+)b")
+    slow = dataclasses.replace(load_spec("polish"), discovery=discovery, file="./mine.toml")
+    touch(tmp_path, ["aaa.wav", f"{'a' * 40}.wav", "z.wav"])
+
+    def search() -> str:
+        with pytest.raises(InputError) as raised:
+            search_corpus(slow, tmp_path)
+        return str(raised.value)
+
+    with ThreadPoolExecutor(1) as pool:
+        for message in (search(), pool.submit(search).result()):  # in any thread, as servers and notebooks have
+            assert re.search(r"mine\.toml: discovery\.pattern does not come to an end on 'a{40}\.wav'", message)
+
+
+def test_an_occasion_that_backtracks_for_ever_is_stopped_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "LIMIT_S", 0.5)
+    touch(tmp_path, POLISH)
+    fold = partition(build_manifest("polish", tmp_path), "fold1")
+    slow = dataclasses.replace(load_spec("polish"), occasions={"day": r"^(\w+-?)+\.x_"}, file="./mine.toml")
+    longer = {
+        split: tuple(dataclasses.replace(u, key=f"{'a' * 60}{u.key}") for u in members)
+        for split, members in fold.splits.items()
+    }
+    with pytest.raises(InputError, match=r"occasions\.day does not come to an end on 'a+polish-m"):
+        audit_partition(dataclasses.replace(fold, splits=longer), slow)

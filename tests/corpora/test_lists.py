@@ -48,7 +48,8 @@ def spec():
     published = dataclasses.replace(
         spec.folds.published[0], train_sha256=sha256_of_keys(TRAIN), test_sha256=sha256_of_keys(TEST), train=2, test=1
     )
-    return dataclasses.replace(spec, folds=dataclasses.replace(spec.folds, published=(published,)))
+    expected = dataclasses.replace(spec.expected, utterances=3)
+    return dataclasses.replace(spec, folds=dataclasses.replace(spec.folds, published=(published,)), expected=expected)
 
 
 def serve(server, **served):

@@ -7,14 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from layout import lay_out, touch
 
-from emobox_hf.corpora.manifest import (
-    build_manifest,
-    find_corpus,
-    format_manifest,
-    read_manifest,
-    search_corpus,
-    write_manifest,
-)
+from emobox_hf.corpora.manifest import build_manifest, find_corpus, search_corpus
+from emobox_hf.corpora.manifest_csv import format_manifest, read_manifest, write_manifest
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
@@ -86,7 +80,7 @@ def test_an_empty_folder_shows_the_expected_tree(tmp_path):
 @pytest.mark.parametrize("allow_missing", [False, True])
 def test_two_files_for_one_key_are_refused(tmp_path, allow_missing):
     touch(tmp_path, [*POLISH, f"copy/{POLISH[0]}"])
-    with pytest.raises(InputError, match=r"1 keys with two files .* polish-m1\.a_nie_1: copy/m1\.a_nie_1\.wav, m1\.a"):
+    with pytest.raises(InputError, match=r"1 key with two files .* polish-m1\.a_nie_1: copy/m1\.a_nie_1\.wav, m1\.a"):
         build_manifest(load_spec("polish"), tmp_path, allow_missing=allow_missing)
 
 

@@ -66,7 +66,7 @@ def test_audio_that_is_not_an_utterance_is_listed_as_unexpected(name, path, tmp_
 
 def test_a_code_that_the_spec_does_not_know_is_an_error_with_the_file(tmp_path):
     touch(tmp_path / "corpus", ["wav/03a01Xa.wav"])
-    with pytest.raises(InputError, match=r"emodb: wav/03a01Xa\.wav has the emotion code 'X'; the spec knows W, L, E"):
+    with pytest.raises(InputError, match=r"emodb: wav/03a01Xa\.wav has .* code 'X', which is neither in .*known: A, E"):
         search_corpus(load_spec("emodb"), tmp_path / "corpus")
 
 

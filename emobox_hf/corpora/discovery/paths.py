@@ -1,8 +1,6 @@
 """Corpora whose label and speaker are in the path of each file: one regular expression."""
 
-import re
-
-from emobox_hf.corpora.discovery.matching import matching_in_time
+from emobox_hf.corpora.discovery.matching import check_pattern_ends, compile_path_pattern
 from emobox_hf.corpora.discovery.rows import describe, make_key, map_emotion
 from emobox_hf.corpora.discovery.tree import FileTree, comparable
 from emobox_hf.corpora.spec import CorpusSpec
@@ -18,12 +16,12 @@ def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
     `stem`, the file's name with and without its extension.
     """
     findings = Findings()
-    # the prefix is lazy, so that optional folders at the start of a pattern are tried before they are skipped
-    pattern = re.compile(rf"(?:.*?/)??(?:{spec.discovery.pattern})")
+    pattern, audio = compile_path_pattern(spec), tree.audio()
+    names = [comparable(path) for path in audio]
+    check_pattern_ends(spec, "discovery.pattern", pattern, names)
     template = spec.discovery.key or f"{spec.name}-{{stem}}"
-    with matching_in_time(pattern, f"{spec.typed_name}: discovery.pattern") as fullmatch:
-        matches = [(path, fullmatch(comparable(path))) for path in tree.audio()]
-    for path, match in matches:
+    for path, name in zip(audio, names, strict=True):
+        match = pattern.fullmatch(name)
         if match is None:
             findings.unexpected.append(path)
             continue

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from emobox_hf.corpora.discovery.tree import FileTree, comparable
 from emobox_hf.corpora.spec import ROW_FIELDS, CorpusSpec, LabelTable
 from emobox_hf.corpora.utterance import Findings, Utterance
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, suggest
 
 # ISO 639-2 for "multiple languages": a corpus whose rows do not say which, so a row has no language.
 MIXED_LANGUAGES = "mul"
@@ -35,8 +35,11 @@ def map_emotion(spec: CorpusSpec, raw_emotion: str, where: str) -> str | None:
     """
     emotion = spec.labels.get(raw_emotion)
     if emotion is None and raw_emotion not in spec.labels_left_out:
-        known = ", ".join([*spec.labels, *spec.labels_left_out])
-        raise InputError(f"{spec.name}: {where} has the emotion code {raw_emotion!r}; the spec knows {known}")
+        known = [*spec.labels, *spec.labels_left_out]
+        raise InputError(
+            f"{spec.typed_name}: {where} has the emotion code {raw_emotion!r}, which is neither in [labels] nor in "
+            f"[labels_left_out]{suggest(raw_emotion, known)}"
+        )
     return emotion
 
 

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from emobox_hf.corpora.placeholders import find_placeholders
 from emobox_hf.errors import InputError, first_five
 
 AUDIO_EXTENSIONS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".webm", ".m4a", ".mp4", ".avi"})
@@ -40,10 +41,12 @@ class FileTree:
         return found[0] if found else None
 
     def require(self, wanted: str, why: str) -> str:
-        """Like `find`, but a missing file is an error that says what it is needed for."""
+        """Like `find`, but a file that is missing, or a placeholder, is an error that says what it is needed for."""
         found = self.find(wanted)
         if found is None:
             raise InputError(f"{self.root}: no file {wanted}, {why}; {len(self.paths)} other files are there")
+        if cause := find_placeholders(self.root, [found], is_sound=False).get(found):
+            raise InputError(f"{self.root / found}, {why}: {cause}")
         return found
 
     def audio(self) -> list[str]:
