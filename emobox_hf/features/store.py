@@ -1,6 +1,5 @@
 """The FeatureStore: features of one corpus by one encoder under one set of settings, in a folder."""
 
-import contextlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from emobox_hf.cores import count_cores
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.features.key import FeatureKey
 from emobox_hf.features.ragged import RaggedFrames, offsets_of
-from emobox_hf.features.shard import Shard, open_shard, verify_shard, write_shard
+from emobox_hf.features.shard import DamagedShardError, Shard, open_shard, verify_shard, write_shard
 from emobox_hf.features.storage import READ_DTYPES, Stored, to_storage
 from emobox_hf.files import write_text
 
@@ -71,12 +70,12 @@ class FeatureStore:
         Raises:
             DamagedShardError: A shard is damaged or foreign.
         """
-        paths = sorted(self.folder.glob("[!.]*.safetensors"))
+        paths = self._shard_paths()
         size = -(-len(paths) // MAX_READERS) or 1
         parts = [paths[start : start + size] for start in range(0, len(paths), size)]
         with ThreadPoolExecutor(MAX_READERS) as readers:
-            opened = readers.map(lambda part: [open_shard(path, self.key) for path in part], parts)
-            return [shard for part in opened for shard in part]
+            opened = readers.map(lambda part: [self._open_shard(path) for path in part], parts)
+            return [shard for part in opened for shard in part if shard is not None]
 
     def keys(self) -> set[str]:
         """Keys of all utterances stored.
@@ -139,16 +138,8 @@ class FeatureStore:
 
         Any number of processes may do so at once; each tells what it renamed itself. `emobox store gc` deletes them.
         """
-        found = []
-        paths = sorted(self.folder.glob("[!.]*.safetensors"))
         with _readers() as readers:
-            for path, problem in zip(paths, readers.map(self._problem, paths), strict=True):
-                if problem is None:
-                    continue
-                with contextlib.suppress(FileNotFoundError):  # another process was faster
-                    path.rename(path.with_name(f".{path.name}{DAMAGED}"))
-                    found.append(problem)
-        return found
+            return [problem for problem in readers.map(self._set_aside, self._shard_paths()) if problem]
 
     def verify(self) -> list[str]:
         """What is wrong with the files of this store, each with what to do; reads every byte. Empty: all is well.
@@ -158,6 +149,35 @@ class FeatureStore:
         visible = sorted(path for path in self.folder.glob("[!.]*") if path != self._settings)
         with _readers() as readers:
             return [f"{problem}; {ADVICE}" for problem in readers.map(self._problem, visible) if problem]
+
+    def _shard_paths(self) -> list[Path]:
+        return sorted(self.folder.glob("[!.]*.safetensors"))
+
+    def _open_shard(self, path: Path) -> Shard | None:
+        """The shard, or none where another process has set it aside since the folder was listed."""
+        try:
+            return open_shard(path, self.key)
+        except DamagedShardError:
+            if path.exists():
+                raise
+            return None
+
+    def _set_aside(self, path: Path) -> str | None:
+        """What is wrong with a shard that is now out of the way; None if it is whole, or if another was faster."""
+        problem = self._problem(path)
+        if problem is None:
+            return None
+        aside = path.with_name(f".{path.name}{DAMAGED}")
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return None
+        try:  # another process may have written the same shard anew since it was found damaged
+            verify_shard(aside, self.key)
+        except DamagedShardError:
+            return problem
+        aside.rename(path)
+        return None
 
     def _problem(self, path: Path) -> str | None:
         if path.suffix != ".safetensors":

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -331,3 +332,43 @@ def test_processes_that_set_aside_at_once_do_so_once(store):
     assert store.keys() == {f"u{number}" for number in range(0, 20, 2)}
     garbage = [one for one in find_garbage(store.folder.parents[1]) if "damaged" in one.reason]
     assert len(garbage) == 10
+
+
+def test_a_shard_that_was_made_again_meanwhile_is_kept(store, monkeypatch):
+    path = store.write_shard(["a"], features_of(2))
+    whole, verify_shard = path.read_bytes(), shard.verify_shard
+    flip(path, "frames", 0)
+
+    def verify_slowly(one, key):
+        try:
+            verify_shard(one, key)
+        except DamagedShardError:
+            path.unlink()
+            path.write_bytes(whole)  # by another process, under the same name
+            raise
+
+    monkeypatch.setattr("emobox_hf.features.store.verify_shard", verify_slowly)
+    assert store.set_aside_damaged() == []
+    assert store.keys() == {"a"}
+    assert [one.name for one in store.folder.iterdir() if one.name != "settings.json"] == [path.name]
+
+
+def test_a_shard_that_another_process_sets_aside_is_not_there(store, monkeypatch):
+    paths = [store.write_shard([name], features_of(2), writer=number) for number, name in enumerate("ab")]
+    open_shard = shard.open_shard
+
+    def open_late(path, key):
+        if path == paths[0]:
+            path.rename(path.with_name(f".{path.name}.damaged"))
+        return open_shard(path, key)
+
+    monkeypatch.setattr("emobox_hf.features.store.open_shard", open_late)
+    assert store.keys() == {"b"}
+
+
+def test_a_shard_cut_short_while_it_is_open_is_damaged(store):
+    path = store.write_shard(["a"], features_of(4000))
+    (found,) = store.shards()
+    os.truncate(path, 4096)
+    with pytest.raises(DamagedShardError, match="cannot be read"):
+        found.read_frames([0], [torch.empty(4000, 2)])
