@@ -14,6 +14,7 @@ from emobox_hf.hub.cards import generated_files
 # A module may import from strictly lower rungs and from its own wing.
 RUNGS = {
     "cores": 0,
+    "dataclass_reader": 0,
     "defaults": 0,
     "errors": 0,
     "files": 0,
@@ -21,7 +22,6 @@ RUNGS = {
     "options": 0,
     "precision": 0,
     "text": 0,
-    "typed_toml": 0,
     "web": 0,
     "corpora": 1,
     "scores": 1,
@@ -44,6 +44,7 @@ RUNGS = {
 }
 BASE = {
     "cores": {"cores"},
+    "dataclass_reader": {"dataclass_reader", "errors"},
     "defaults": {"defaults", "options", "errors"},
     "errors": {"errors"},
     "files": {"files", "errors"},
@@ -51,7 +52,6 @@ BASE = {
     "options": {"options", "errors"},
     "precision": {"precision"},
     "text": {"text"},
-    "typed_toml": {"typed_toml", "errors"},
     "web": {"web", "errors"},
 }
 HOMES = {

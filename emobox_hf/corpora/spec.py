@@ -16,8 +16,8 @@ from emobox_hf.corpora.braces import expand_braces
 from emobox_hf.corpora.download_source import DownloadSource, check_download_source
 from emobox_hf.corpora.labels import EMOTIONS
 from emobox_hf.corpora.synonyms import map_label
+from emobox_hf.dataclass_reader import read_as
 from emobox_hf.errors import InputError, first_five, suggest
-from emobox_hf.typed_toml import read_as
 
 SPECS_DIR = Path(__file__).parent / "specs"
 

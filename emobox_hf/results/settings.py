@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from emobox_hf.audio import RESAMPLERS
+from emobox_hf.dataclass_reader import read_as
 from emobox_hf.options import describe, option
 from emobox_hf.precision import Precision, StorageDtype
 from emobox_hf.probes.heads import HEADS, Head
-from emobox_hf.typed_toml import read_as
 
 if TYPE_CHECKING:
     from emobox_hf.features import FeatureKey

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from emobox_hf.encoders.forward.layout import Spans, views
+from emobox_hf.encoders.forward.layout import AttentionRows, views
 from emobox_hf.encoders.forward.linear import Linear
 
 Biases = Mapping[int, torch.Tensor]  # frames of a row -> float32 (heads, frames, frames), added to its scores
@@ -22,7 +22,7 @@ _EXPONENT = 70.0
 
 @dataclass(frozen=True)
 class Gate:
-    """WavLM's gate on the bias of a position (arXiv 2110.13900, equation 3), from the frames that ask: float32."""
+    """WavLM's gate on the bias of a position (arXiv 2110.13900, equation 3), from the queries' frames: float32."""
 
     weight: torch.Tensor  # (width of a head, 2)
     bias: torch.Tensor  # (2,)
@@ -49,41 +49,44 @@ class SelfAttention:
     out: Linear
     gate: Gate | None = None
 
-    def __call__(self, asking: torch.Tensor, asked: torch.Tensor, spans: Spans, biases: Biases) -> torch.Tensor:
-        """What the asking frames hear: (frames, dim) like them.
+    def __call__(
+        self, query_frames: torch.Tensor, frames: torch.Tensor, rows: AttentionRows, biases: Biases
+    ) -> torch.Tensor:
+        """The output of attention for the frames of the queries: (frames, dim), as many as those.
 
         Args:
-            asking: (frames, dim), of each row the first or all.
-            asked: (frames, dim), all.
-            spans: who asks whom.
-            biases: what is added to the scores in rows of so many frames; with a grid it depends on the distance alone.
+            query_frames: (frames, dim), of each row the first or all.
+            frames: (frames, dim), all; keys and values are of them.
+            rows: Which queries attend to which keys.
+            biases: What is added to the scores in rows of so many frames; of the distance alone where rows are padded.
         """
-        query, key_value, grid = self.query(asking), self.key_value(asked), spans.grid
-        if grid is not None:
-            frames = asking if self.gate is None else asking[grid.asking]  # for the gate alone
-            heard = self._attend(frames, query[grid.asking], key_value[grid.asked], biases, grid.is_asked)
-            return self.out(heard.index_select(0, grid.back))
-        parts = zip(views(asking, spans.asking), views(query, spans.asking), views(key_value, spans.asked), strict=True)
+        query, key_value, padded = self.query(query_frames), self.key_value(frames), rows.padded
+        if padded is not None:
+            gated = query_frames if self.gate is None else query_frames[padded.queries]  # for the gate alone
+            output = self._attend(gated, query[padded.queries], key_value[padded.keys], biases, padded.is_key)
+            return self.out(output.index_select(0, padded.back))
+        of_queries = (views(query_frames, rows.queries), views(query, rows.queries))
+        parts = zip(*of_queries, views(key_value, rows.keys), strict=True)
         return self.out(torch.cat([self._attend(*part, biases, None) for part in parts]))
 
     def _attend(
         self,
-        asking: torch.Tensor,
+        query_frames: torch.Tensor,
         query: torch.Tensor,
         key_value: torch.Tensor,
         biases: Biases,
-        is_asked: torch.Tensor | None,
+        is_key: torch.Tensor | None,
     ) -> torch.Tensor:
-        """For rows of one length, (rows, time, width) each: (rows * time asking, dim)."""
+        """For rows of one length, (rows, time, width) each: (rows * queries, dim)."""
         rows, time, dim = query.shape
         width = dim // self.n_heads
         query = query.view(rows, time, self.n_heads, width).transpose(1, 2)
         key, value = key_value.view(rows, -1, 2, self.n_heads, width).permute(2, 0, 3, 1, 4)
-        bias, mask = biases.get(key.shape[2]), is_asked
+        bias, mask = biases.get(key.shape[2]), is_key
         if bias is not None:
             bias = bias[None, :, :time]
-            bias = bias if self.gate is None else self.gate(asking) * bias
-            mask = (bias if is_asked is None else bias.masked_fill(~is_asked, -math.inf)).to(query.dtype)
+            bias = bias if self.gate is None else self.gate(query_frames) * bias
+            mask = (bias if is_key is None else bias.masked_fill(~is_key, -math.inf)).to(query.dtype)
         # (rows, heads, time, width) each
         return attend(query, key, value, mask).transpose(1, 2).reshape(rows * time, dim)
 
@@ -93,7 +96,7 @@ def attend(
 ) -> torch.Tensor:
     """Softmax of query times key times value, (rows, heads, time, width) each and given back; no factor on the scores.
 
-    The bias is (rows or 1, heads, queries, keys); on an accelerator it may be bool (rows, 1, 1, keys), which to ask.
+    The bias is (rows or 1, heads, queries, keys); an accelerator takes bool (rows, 1, 1, keys), False in padding.
     """
     if query.device.type != "cpu" or query.dtype != torch.bfloat16:
         return scaled_dot_product_attention(query, key, value, attn_mask=bias, scale=1.0)
@@ -112,10 +115,10 @@ def _attend_in_parts(
     biases = None if bias is None else bias.expand(rows, -1, -1, -1).reshape(rows * heads, time, -1)
     step = min(rows * heads, max(1, _SCORES // (time * keys.shape[1])))
     space = query.new_empty(step, time, keys.shape[1])
-    heard = query.new_empty(queries.shape)
+    outputs = query.new_empty(queries.shape)
     is_bounded = biases is None and _bound(queries) * _bound(keys) < _EXPONENT
     for start in range(0, rows * heads, step):
-        q, k, v, out = (part[start : start + step] for part in (queries, keys, values, heard))
+        q, k, v, out = (part[start : start + step] for part in (queries, keys, values, outputs))
         scores = space[: len(q)]
         if biases is None:
             torch.bmm(q, k.transpose(1, 2), out=scores)
@@ -127,7 +130,7 @@ def _attend_in_parts(
         else:
             torch.softmax(scores, -1, out=scores)
             torch.bmm(scores, v, out=out)
-    return heard.view(rows, heads, time, width)
+    return outputs.view(rows, heads, time, width)
 
 
 def _bound(values: torch.Tensor) -> float:

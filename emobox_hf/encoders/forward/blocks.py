@@ -27,14 +27,14 @@ class Block:
     adapter: Function | None = None
 
     def __call__(self, hidden: torch.Tensor, layout: Layout, biases: Biases, *, is_last: bool) -> torch.Tensor:
-        """See the class; the last one gives the valid frames alone. The biases are those of `SelfAttention`."""
-        spans, keep = (layout.valid, layout.keep) if is_last else (layout.whole, _all)
+        """Frames after the block; the last block of a pass gives the valid ones alone. Biases as in `SelfAttention`."""
+        rows, keep = (layout.valid, layout.keep) if is_last else (layout.whole, _all)
         if self.order == "after":
-            asking = keep(hidden)
-            hidden = self.attention_norm(asking + self.attention(asking, hidden, spans, biases))
+            kept = keep(hidden)
+            hidden = self.attention_norm(kept + self.attention(kept, hidden, rows, biases))
             return self.final_norm(hidden + self.feed_forward(hidden))
         normed = self.attention_norm(hidden)
-        hidden = keep(hidden) + self.attention(keep(normed), normed, spans, biases)
+        hidden = keep(hidden) + self.attention(keep(normed), normed, rows, biases)
         fed = self.feed_forward(self.final_norm(hidden))
         if self.order == "before, doubled":
             return 2 * fed.float()

@@ -30,12 +30,12 @@ class Convolution:
     normed: Function | None  # a norm with the activation behind it
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """Frames (rows, time, n_out) of values (rows, time, n_in)."""
         hidden = multiply_windows(values.to(self.linear.dtype), self.kernel, self.stride, self.linear)
         return hidden if self.normed is None else self.normed(hidden)
 
     def fit(self, _: torch.Tensor, __: torch.Tensor) -> Function:
-        """The convolution for some waveforms, which is that for all."""
+        """The function to apply to a batch of waveforms: the convolution itself, which depends on none of them."""
         return self
 
 
@@ -135,7 +135,7 @@ def _build_convolution(layer: Any, target: Target) -> Convolution:
     conv, norm, activation = layer.conv, getattr(layer, "layer_norm", None), getattr(layer, "activation", F.gelu)
     if norm is None:
         return Convolution(flatten_kernel(conv, target, activation), conv.kernel_size[0], conv.stride[0], None)
-    weight, bias = target.half(norm.weight), target.half(norm.bias)
+    weight, bias = target.for_products(norm.weight), target.for_products(norm.bias)
     normed = chain(lambda values: F.layer_norm(values, weight.shape, weight, bias, norm.eps), activation)
     return Convolution(flatten_kernel(conv, target), conv.kernel_size[0], conv.stride[0], normed)
 
@@ -143,9 +143,9 @@ def _build_convolution(layer: Any, target: Target) -> Convolution:
 def _build_group_normed(layer: Any, target: Target) -> GroupNormed:
     conv, norm = layer.conv, layer.layer_norm  # a bias of the convolution would be taken out by the norm
     return GroupNormed(
-        target.single(conv.weight[:, 0]),
-        target.single(norm.weight),
-        target.single(norm.bias),
+        target.in_float32(conv.weight[:, 0]),
+        target.in_float32(norm.weight),
+        target.in_float32(norm.bias),
         norm.eps,
         conv.kernel_size[0],
         conv.stride[0],
@@ -156,7 +156,7 @@ def _build_group_normed(layer: Any, target: Target) -> GroupNormed:
 
 def flatten_kernel(conv: Any, target: Target, activation: Function | None = None) -> Linear:
     """An `nn.Conv1d` as a linear layer of windows (time, n_in), with an activation behind it."""
-    bias = None if conv.bias is None else target.half(conv.bias)
+    bias = None if conv.bias is None else target.for_products(conv.bias)
     return target.pack(conv.weight.detach().permute(0, 2, 1).flatten(1), bias, activation)
 
 

@@ -27,7 +27,7 @@ def _build_position_bias(model: Any, target: Target) -> Callable[[int], torch.Te
     attention = model.encoder.layers[0].attention
     longest = WINDOW_SAMPLES // math.prod(model.config.conv_stride) + 2  # frames of a window and a rest
     buckets = attention._relative_positions_bucket(torch.arange(1 - longest, longest))
-    of_distance = target.single(attention.rel_attn_embed.weight[buckets].t())  # (heads, distances)
+    of_distance = target.in_float32(attention.rel_attn_embed.weight[buckets].t())  # (heads, distances)
 
     def position_bias(time: int) -> torch.Tensor:
         # Row i of (heads, time, time) are the distances -i to time - i - 1.
@@ -62,9 +62,9 @@ def _build_gate(attention: Any, target: Target) -> Gate:
     # Its eight outputs are summed four by four, which can be done to the weights.
     linear = attention.gru_rel_pos_linear
     return Gate(
-        target.single(linear.weight.detach().view(2, 4, -1).sum(1).t()),
-        target.single(linear.bias.detach().view(2, 4).sum(1)),
-        target.single(attention.gru_rel_pos_const.detach().view(-1, 1)),
+        target.in_float32(linear.weight.detach().view(2, 4, -1).sum(1).t()),
+        target.in_float32(linear.bias.detach().view(2, 4).sum(1)),
+        target.in_float32(attention.gru_rel_pos_const.detach().view(-1, 1)),
     )
 
 

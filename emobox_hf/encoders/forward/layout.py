@@ -2,7 +2,7 @@
 
 Rows with equally many frames stand side by side: such a group is a view (rows, time, dim) of the whole, in which
 attention needs no mask. A batch formed by length has few groups; a GPU, for which a call costs more than some padding,
-takes the attention of many in one, see `Grid`.
+takes the attention of many in one, see `PaddedRows`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,35 +18,35 @@ FEW = 4
 
 
 @dataclass(frozen=True)
-class Grid:
+class PaddedRows:
     """Rows of attention padded to the longest; what stands in the padding is any frame.
 
     Attributes:
-        asking: int64 (rows, time): which of all asking frames stands there.
-        asked: int64 (rows, time of the asked).
-        is_asked: Bool (rows, 1, 1, time of the asked): what is no padding; None where nothing is.
-        back: int64 (asking frames,): where each stands in the flat grid.
+        queries: int64 (rows, queries): which frame of all queries stands there.
+        keys: int64 (rows, keys): which frame of all keys.
+        is_key: Bool (rows, 1, 1, keys): False on padding; None where there is none.
+        back: int64 (frames of queries,): where each stands in the padded rows laid flat.
     """
 
-    asking: torch.Tensor
-    asked: torch.Tensor
-    is_asked: torch.Tensor | None
+    queries: torch.Tensor
+    keys: torch.Tensor
+    is_key: torch.Tensor | None
     back: torch.Tensor
 
 
 @dataclass(frozen=True)
-class Spans:
-    """Who asks whom: the first frames of each row, or all, ask all of their row.
+class AttentionRows:
+    """Which queries attend to which keys: the first frames of each row, or all, to all frames of their row.
 
     Attributes:
-        asking: The rows of those that ask.
-        asked: The rows of those that are asked, as many in each group.
-        grid: For all groups in one; None to take them one by one.
+        queries: The rows of the queries.
+        keys: The rows of the keys, as many in each group.
+        padded: All groups as one; None to take them one by one.
     """
 
-    asking: Groups
-    asked: Groups
-    grid: Grid | None = None
+    queries: Groups
+    keys: Groups
+    padded: PaddedRows | None = None
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,16 @@ class Layout:
     Attributes:
         groups: Rows of what attends to each other.
         kept: Rows of the valid frames among them.
-        whole: Every frame asks every frame of its row.
-        valid: The valid frames alone ask every frame of their row.
+        whole: Every frame attends to every frame of its row.
+        valid: The valid frames alone attend to every frame of their row.
         places: int64 (valid frames,): where the valid frames stand in the whole; None if all are valid.
         order: The clip that each row holds.
     """
 
     groups: Groups
     kept: Groups
-    whole: Spans
-    valid: Spans
+    whole: AttentionRows
+    valid: AttentionRows
     places: torch.Tensor | None
     order: list[int]
 
@@ -75,7 +75,7 @@ class Layout:
 
 
 def lay_out(
-    n_frames: Sequence[int], device: torch.device, *, widths: Sequence[int] | None = None, with_grids: bool = False
+    n_frames: Sequence[int], device: torch.device, *, widths: Sequence[int] | None = None, with_padding: bool = False
 ) -> Layout:
     """Rows sorted by length, longest first.
 
@@ -83,18 +83,20 @@ def lay_out(
         n_frames: Valid frames of each clip.
         device: Where the indices are needed.
         widths: Frames of each clip's row, the valid ones first; None if all are valid.
-        with_grids: Whether the attention of more than `FEW` groups is taken in one.
+        with_padding: Whether the attention of more than `FEW` groups is taken in one.
     """
     widths = n_frames if widths is None else widths
     order = sorted(range(len(n_frames)), key=lambda i: (-widths[i], -n_frames[i]))
     lengths, longest = [n_frames[i] for i in order], [widths[i] for i in order]
     groups, places = _group(longest), None
-    whole = Spans(groups, groups, _make_grid(longest, longest, device) if with_grids and len(groups) > FEW else None)
+    whole = AttentionRows(
+        groups, groups, _pad(longest, longest, device) if with_padding and len(groups) > FEW else None
+    )
     if longest == lengths:
         return Layout(groups, groups, whole, whole, None, order)
     pairs = [(len(list(rows)), *pair) for pair, rows in groupby(zip(lengths, longest, strict=True))]
-    kept, asked = tuple((rows, n) for rows, n, _ in pairs), tuple((rows, n) for rows, _, n in pairs)
-    valid = Spans(kept, asked, _make_grid(lengths, longest, device) if with_grids and len(pairs) > FEW else None)
+    kept, keys = tuple((rows, n) for rows, n, _ in pairs), tuple((rows, n) for rows, _, n in pairs)
+    valid = AttentionRows(kept, keys, _pad(lengths, longest, device) if with_padding and len(pairs) > FEW else None)
     starts = accumulate(longest, initial=0)
     places = torch.cat([torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=False)])
     return Layout(groups, kept, whole, valid, send(places, device), order)
@@ -104,12 +106,12 @@ def _group(lengths: Sequence[int]) -> Groups:
     return tuple((len(list(same)), length) for length, same in groupby(lengths))
 
 
-def _make_grid(n_asking: Sequence[int], n_asked: Sequence[int], device: torch.device) -> Grid:
-    asking, is_asking = _index(n_asking)
-    asked, is_asked = _index(n_asked)
-    mask = None if bool(is_asked.all()) else send(is_asked[:, None, None], device)
-    back = is_asking.flatten().nonzero().flatten()
-    return Grid(send(asking, device), send(asked, device), mask, send(back, device))
+def _pad(n_queries: Sequence[int], n_keys: Sequence[int], device: torch.device) -> PaddedRows:
+    queries, is_query = _index(n_queries)
+    keys, is_key = _index(n_keys)
+    mask = None if bool(is_key.all()) else send(is_key[:, None, None], device)
+    back = is_query.flatten().nonzero().flatten()
+    return PaddedRows(send(queries, device), send(keys, device), mask, send(back, device))
 
 
 def _index(lengths: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:

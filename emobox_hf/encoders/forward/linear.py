@@ -35,7 +35,7 @@ class Linear:
     is_packed: bool = False
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """Values (..., n_out) of (..., n_in), in the dtype of the product."""
         values = values.to(self.dtype)
         if self.is_packed:
             product: torch.Tensor = torch.ops.mkldnn._linear_pointwise(values, self.weight, self.bias, "none", [], "")
@@ -54,7 +54,7 @@ class Norm:
     eps: float
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """Values of zero mean and unit variance over the last dimension, times weight plus bias: float32."""
         return F.layer_norm(values.float(), (self.dim,), self.weight, self.bias, self.eps)
 
 
@@ -70,11 +70,11 @@ class Target:
         """Whether to work on pieces that stay in a cache, not on all at once."""
         return self.device.type == "cpu"
 
-    def half(self, tensor: torch.Tensor) -> torch.Tensor:
+    def for_products(self, tensor: torch.Tensor) -> torch.Tensor:
         """The tensor for matrix products."""
         return tensor.detach().to(self.device, self.dtype).contiguous()
 
-    def single(self, tensor: torch.Tensor) -> torch.Tensor:
+    def in_float32(self, tensor: torch.Tensor) -> torch.Tensor:
         """The tensor in float32."""
         return tensor.detach().to(self.device, torch.float32).contiguous()
 
@@ -82,7 +82,7 @@ class Target:
         """The `nn.Linear`s as one, their outputs side by side and multiplied by `scale`, and an activation."""
         weights = [module.weight.detach() for module in modules]
         biases = [m.weight.new_zeros(m.out_features) if m.bias is None else m.bias.detach() for m in modules]
-        bias = None if all(m.bias is None for m in modules) else self.half(torch.cat(biases) * scale)
+        bias = None if all(m.bias is None for m in modules) else self.for_products(torch.cat(biases) * scale)
         return self.pack(torch.cat(weights) * scale, bias, activation)
 
     def pack(self, weight: torch.Tensor, bias: torch.Tensor | None, activation: Function | None = None) -> Linear:
@@ -92,14 +92,14 @@ class Target:
         AMD 40 % faster than MKL, which torch takes otherwise. torch does not document the functions for it: without
         them the weight stays as it is.
         """
-        weight = self.half(weight)
+        weight = self.for_products(weight)
         if not (self.is_cpu and _can_pack(self.dtype)):
             return Linear(weight, bias, self.dtype, activation)
         return Linear(torch.ops.mkldnn._reorder_linear_weight(weight), bias, self.dtype, activation, is_packed=True)
 
     def norm(self, module: Any) -> Norm:
         """An `nn.LayerNorm`, in float32."""
-        weight, bias = (None if part is None else self.single(part) for part in (module.weight, module.bias))
+        weight, bias = (None if part is None else self.in_float32(part) for part in (module.weight, module.bias))
         return Norm(weight, bias, module.normalized_shape[-1], module.eps)
 
 

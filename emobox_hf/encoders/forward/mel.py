@@ -30,8 +30,8 @@ class LogMel:
         n_window = len(self.window)
         clips = [waveform[:n_samples] for waveform in waveforms]
         # Beyond its end the signal is mirrored: behind half a window of silence, that is silence too.
-        heard = min(-(-(max(map(len, clips)) + n_window // 2) // self.hop) * self.hop, n_samples)
-        rows = torch.zeros(len(clips), heard)
+        length = min(-(-(max(map(len, clips)) + n_window // 2) // self.hop) * self.hop, n_samples)
+        rows = torch.zeros(len(clips), length)
         for row, clip in zip(rows, clips, strict=True):
             row[: len(clip)] = clip
         rows = send(rows, self.device)

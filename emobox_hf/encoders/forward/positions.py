@@ -1,6 +1,6 @@
 """Positional convolutions: what is added to frames so that they know what stands around them.
 
-They run over each row with zeros before and behind it, so no frame of another row and no padding is heard.
+They run over each row with zeros before and behind it, so no frame of another row and no padding has a part in it.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class GroupedConvolution:
     is_split: bool
 
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """The convolution of frames (rows, time, dim), zeros around them: the same shape, in the weight's dtype."""
         # An even kernel gives a frame too many, which models drop behind the last.
         before, behind = self.kernel // 2, self.kernel - 1 - self.kernel // 2
         frames = frames.to(self.weight.dtype)
@@ -67,7 +67,7 @@ class PositionLayer:
     activation: Function
 
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """Affine map, convolution, norm and activation of frames (rows, time, dim): float32, the same shape."""
         if self.affine is not None:
             frames = frames * self.affine[0] + self.affine[1]
         hidden = self.convolution(frames).float()
@@ -81,7 +81,7 @@ class Positions:
     layers: tuple[PositionLayer, ...]
 
     def __call__(self, frames: torch.Tensor, groups: Groups) -> torch.Tensor:
-        """See the class."""
+        """Positional embeddings (frames, dim) of frames laid out in groups, float32."""
         added = []
         for group in views(frames, groups):
             for layer in self.layers:
@@ -101,12 +101,12 @@ def _build_layer(layer: Any, target: Target) -> PositionLayer:
     if target.is_cpu:
         weight = weight.view(conv.groups, -1, *weight.shape[1:]).permute(0, 3, 2, 1).flatten(1, 2)
     convolution = GroupedConvolution(
-        target.half(weight), target.half(conv.bias), conv.kernel_size[0], conv.groups, target.is_cpu
+        target.for_products(weight), target.for_products(conv.bias), conv.kernel_size[0], conv.groups, target.is_cpu
     )
     affine = None
     if batch_norm is not None:
         factor = batch_norm.weight / (batch_norm.running_var + batch_norm.eps).sqrt()
-        affine = target.single(factor), target.single(batch_norm.bias - batch_norm.running_mean * factor)
+        affine = target.in_float32(factor), target.in_float32(batch_norm.bias - batch_norm.running_mean * factor)
     return PositionLayer(
         affine, convolution, None if norm is None else target.norm(norm), getattr(layer, "activation", F.gelu)
     )

@@ -50,7 +50,7 @@ def build_waveform_backbone(
     norm_first = getattr(config, "do_stable_layer_norm", False) or getattr(config, "layer_norm_first", False)
     before = nn.Identity() if norm_first else target.norm(encoder.layer_norm)
     tokens = getattr(encoder, "extra_tokens", None)  # of emotion2vec: they attend along with the frames
-    tokens = None if tokens is None else target.single(tokens)
+    tokens = None if tokens is None else target.in_float32(tokens)
     n_tokens = 0 if tokens is None else len(tokens)
 
     def run(windows: list[Waveform]) -> list[Encoded]:
@@ -62,7 +62,7 @@ def build_waveform_backbone(
         n_frames = [front_end.count(len(window)) for window in windows]
         widths = [n + n_tokens for n in n_frames]
         # With tokens behind the frames a bias depends on more than the distance.
-        layout = lay_out(n_frames, target.device, widths=widths, with_grids=not target.is_cpu and not n_tokens)
+        layout = lay_out(n_frames, target.device, widths=widths, with_padding=not target.is_cpu and not n_tokens)
         local = _run_front_end(front_end, [inputs[i] for i in layout.order], target)
         hidden = project(normalise(local)).float()  # (frames, dim)
         hidden = hidden + positions(hidden, layout.kept)

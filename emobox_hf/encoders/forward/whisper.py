@@ -33,7 +33,7 @@ def build_whisper_backbone(
     chosen = choose_layer(layer, config.encoder_layers, identity)
     log_mel = build_log_mel(extractor, target.device, identity)
     convolutions = [_build_convolution(conv, target) for conv in (encoder.conv1, encoder.conv2)]
-    positions = target.single(encoder.embed_positions.weight)  # (1500, dim)
+    positions = target.in_float32(encoder.embed_positions.weight)  # (1500, dim)
     stack = build_whisper_stack(encoder, target, chosen)
     hop: int = extractor.hop_length * encoder.conv1.stride[0] * encoder.conv2.stride[0]  # 320 samples
     n_positions = int(config.max_source_positions)
@@ -52,7 +52,7 @@ def build_whisper_backbone(
 
     def run_full(windows: list[Waveform]) -> list[Encoded]:
         n_frames = [count(len(window)) for window in windows]
-        layout = lay_out(n_frames, target.device, widths=[n_positions] * len(windows), with_grids=not target.is_cpu)
+        layout = lay_out(n_frames, target.device, widths=[n_positions] * len(windows), with_padding=not target.is_cpu)
         frames, pooled = stack.run(embed([windows[i] for i in layout.order], n_positions), layout)
         return unpack(frames, pooled, layout, n_frames)
 
@@ -60,7 +60,7 @@ def build_whisper_backbone(
         n_frames = [count(len(window)) for window in windows]
         # Padded to a whole frame, which is the first to be cut off again.
         n_tokens = [min(-(-len(window) // hop), n_positions) for window in windows]
-        layout = lay_out(n_frames, target.device, widths=n_tokens, with_grids=not target.is_cpu)
+        layout = lay_out(n_frames, target.device, widths=n_tokens, with_padding=not target.is_cpu)
         same = groupby(layout.order, key=lambda i: n_tokens[i])
         hidden = torch.cat([embed([windows[i] for i in clips], n) for n, clips in same])
         frames, pooled = stack.run(hidden, layout)

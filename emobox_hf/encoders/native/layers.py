@@ -27,7 +27,7 @@ class ConvLayer(nn.Module):
         self.layer_norm = nn.LayerNorm(n_out, eps=_EPS)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """(batch, channels, time) -> (batch, channels, shorter time)."""
         return gelu(self.layer_norm(self.conv(hidden).transpose(1, 2)).transpose(1, 2))
 
 
@@ -41,7 +41,7 @@ class FeatureExtractor(nn.Module):
         self.conv_layers = nn.ModuleList(ConvLayer(*shape) for shape in shapes)
 
     def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """Waveforms (batch, samples) -> (batch, channels, time)."""
         hidden = waveforms[:, None]
         for layer in self.conv_layers:
             hidden = layer(hidden)
@@ -57,7 +57,7 @@ class FeatureProjection(nn.Module):
         self.projection = nn.Linear(config.conv_dim[-1], config.hidden_size)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """(batch, time, channels) -> (batch, time, dim)."""
         projected: torch.Tensor = self.projection(self.layer_norm(hidden))
         return projected
 
@@ -72,7 +72,7 @@ class PositionLayer(nn.Module):
         self.layer_norm = nn.LayerNorm(dim, eps=_EPS, elementwise_affine=False)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """(batch, dim, time) -> the same shape."""
         n_frames = hidden.shape[2]  # an even kernel gives one too many
         return gelu(self.layer_norm(self.conv(hidden)[..., :n_frames].transpose(1, 2)).transpose(1, 2))
 
@@ -85,7 +85,7 @@ class PositionalConvolutions(nn.Module):
         self.layers = nn.ModuleList(PositionLayer(config) for _ in range(config.num_conv_pos_embeddings))
 
     def forward(self, hidden: torch.Tensor, is_frame: torch.Tensor | None) -> torch.Tensor:
-        """See the class; `is_frame` is bool (batch, time), None where no row is padded."""
+        """Positional embeddings (batch, time, dim); `is_frame` is bool (batch, time), None where no row is padded."""
         hidden = hidden.transpose(1, 2)
         for layer in self.layers:
             if is_frame is not None:
@@ -105,7 +105,7 @@ class Attention(nn.Module):
         self.out_proj = nn.Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, hidden: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        """See the class; the bias is (1 or batch, heads, time, time)."""
+        """(batch, time, dim) -> the same shape; the bias is (1 or batch, heads, time, time)."""
         batch, time, dim = hidden.shape
         qkv = self.qkv(hidden).view(batch, time, 3, self.n_heads, dim // self.n_heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # (batch, heads, time, width of a head) each
@@ -124,12 +124,12 @@ class FeedForward(nn.Module):
         self.fc2 = nn.Linear(config.intermediate_size, config.hidden_size)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """(batch, time, dim) -> the same shape."""
         result: torch.Tensor = self.fc2(gelu(self.fc1(hidden)))
         return result
 
 
-class Block(nn.Module):
+class Data2Vec2Block(nn.Module):
     """Attention, then feed-forward: (batch, time, dim) -> the same shape."""
 
     def __init__(self, config: Data2Vec2Config) -> None:
@@ -142,7 +142,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
 
     def forward(self, hidden: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        """See the class; the bias is that of `Attention`."""
+        """(batch, time, dim) -> the same shape; the bias is that of `Attention`."""
         if self.layer_norm_first:
             hidden = hidden + self.dropout(self.attention(self.attention_layer_norm(hidden), bias))
             # The original adds the feed-forward's output to itself, not to its input.
@@ -154,7 +154,7 @@ class Block(nn.Module):
         return normed
 
 
-class Encoder(nn.Module):
+class Data2Vec2Encoder(nn.Module):
     """Frames (batch, time, dim) -> frames of the same shape that have attended to each other."""
 
     def __init__(self, config: Data2Vec2Config) -> None:
@@ -168,7 +168,7 @@ class Encoder(nn.Module):
             self.extra_tokens = nn.Parameter(torch.randn(config.num_extra_tokens, config.hidden_size))
         else:
             self.register_parameter("extra_tokens", None)
-        self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(Data2Vec2Block(config) for _ in range(config.num_hidden_layers))
 
     def forward(
         self, hidden: torch.Tensor, is_frame: torch.Tensor | None, *, all_states: bool = False

@@ -14,7 +14,7 @@ from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutput, SequenceClassifierOutput
 
 from emobox_hf.encoders.native.config import Data2Vec2Config
-from emobox_hf.encoders.native.layers import Encoder, FeatureExtractor, FeatureProjection
+from emobox_hf.encoders.native.layers import Data2Vec2Encoder, FeatureExtractor, FeatureProjection
 
 
 class Data2Vec2PreTrainedModel(PreTrainedModel):
@@ -27,7 +27,7 @@ class Data2Vec2PreTrainedModel(PreTrainedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
-        if isinstance(module, Encoder):
+        if isinstance(module, Data2Vec2Encoder):
             init.ones_(module.alibi_scale)
             if module.extra_tokens is not None:
                 init.normal_(module.extra_tokens)
@@ -40,7 +40,7 @@ class Data2Vec2Model(Data2Vec2PreTrainedModel):
         super().__init__(config)
         self.feature_extractor = FeatureExtractor(config)
         self.feature_projection = FeatureProjection(config)
-        self.encoder = Encoder(config)
+        self.encoder = Data2Vec2Encoder(config)
         self._keys_to_ignore_on_load_unexpected = [r"^classifier\."]  # the head of a checkpoint that has one
         self.post_init()
 

@@ -13,7 +13,7 @@ from transformers.activations import GELUActivation
 from emobox_hf.encoders.forward import attention, positions
 from emobox_hf.encoders.forward.attention import attend
 from emobox_hf.encoders.forward.convolutions import build_front_end
-from emobox_hf.encoders.forward.layout import Spans, lay_out
+from emobox_hf.encoders.forward.layout import AttentionRows, lay_out
 from emobox_hf.encoders.forward.linear import Target, _can_pack
 from emobox_hf.encoders.forward.positions import build_positions
 
@@ -119,21 +119,21 @@ def test_rows_are_laid_out_by_length_and_their_valid_frames_found() -> None:
     assert layout.order == [1, 0, 2]
     assert layout.groups == ((2, 4), (1, 3))
     assert layout.kept == ((1, 3), (1, 2), (1, 3))
-    assert layout.whole == Spans(layout.groups, layout.groups)
-    assert layout.valid == Spans(layout.kept, ((1, 4), (1, 4), (1, 3)))
+    assert layout.whole == AttentionRows(layout.groups, layout.groups)
+    assert layout.valid == AttentionRows(layout.kept, ((1, 4), (1, 4), (1, 3)))
     assert layout.keep(torch.arange(11)[:, None]).flatten().tolist() == [0, 1, 2, 4, 5, 8, 9, 10]
 
 
-def test_many_groups_are_padded_to_one_grid() -> None:
-    layout = lay_out([5, 4, 3, 2, 1], CPU, widths=[5, 5, 5, 5, 5], with_grids=True)
-    assert layout.whole.grid is None
-    grid = layout.valid.grid
-    assert grid is not None
-    assert grid.is_asked is None
+def test_many_groups_are_padded_together() -> None:
+    layout = lay_out([5, 4, 3, 2, 1], CPU, widths=[5, 5, 5, 5, 5], with_padding=True)
+    assert layout.whole.padded is None
+    padded = layout.valid.padded
+    assert padded is not None
+    assert padded.is_key is None
     frames = torch.arange(15)
-    assert frames[grid.asking][2].tolist() == [9, 10, 11, 0, 0]
-    assert frames[grid.asking].flatten()[grid.back].tolist() == frames.tolist()
-    assert grid.asked.flatten().tolist() == list(range(25))
+    assert frames[padded.queries][2].tolist() == [9, 10, 11, 0, 0]
+    assert frames[padded.queries].flatten()[padded.back].tolist() == frames.tolist()
+    assert padded.keys.flatten().tolist() == list(range(25))
 
 
 @pytest.mark.parametrize(
