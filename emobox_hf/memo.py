@@ -1,4 +1,4 @@
-"""What was read off files before, kept in the cache: a second look costs a `stat` a file instead of its contents."""
+"""A cache of what was read from files: where a file has not changed since, only its size and time are looked at."""
 
 import os
 import sqlite3
@@ -19,7 +19,7 @@ _TABLE = """create table if not exists memo (
 def look_up(
     kind: str, root: Path, paths: Sequence[str], read: Callable[[Path], str]
 ) -> dict[str, str | InputError | OSError]:
-    """`read(root / path)` of each path, from the memo where the file has the size and time of change it had then.
+    """`read(root / path)` by path, from the cache where the file has the size and time of change that it had then.
 
     The memo is a convenience: where it cannot be opened or written, everything is read.
 

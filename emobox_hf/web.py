@@ -19,7 +19,7 @@ class Dropped(Exception):  # noqa: N818 - an event, not a user's mistake
 
 
 class Stale(Dropped):
-    """What is here reaches beyond the file's end, so it is a part of another one."""
+    """What was downloaded so far is longer than the file on the server, so it is a part of another one."""
 
 
 def open_url(url: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
@@ -55,7 +55,7 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> HTTPResponse
 
 
 def read_chunk(response: HTTPResponse, n_bytes: int) -> bytes:
-    """What has come of an answer, so many bytes at most; nothing at its end.
+    """The next bytes of an answer, so many at most; none at its end.
 
     Raises:
         Dropped: The connection broke.
@@ -96,5 +96,5 @@ def read_json(url: str) -> typing.Any:
 
 
 def is_page(response: HTTPResponse, first_bytes: bytes) -> bool:
-    """Whether an answer is a web page: a login, a quota or an error where a file was asked for."""
+    """Whether an answer is a web page: a login, a quota or an error where a file was expected."""
     return response.headers.get_content_type() == "text/html" or _PAGE.match(first_bytes) is not None

@@ -51,7 +51,7 @@ def _audit(arguments: argparse.Namespace) -> int:
         folds_dir=arguments.folds_dir,
         allow_missing=arguments.allow_missing,
     )
-    recordings = _listen(manifest) if arguments.audio else None
+    recordings = _compare_recordings(manifest) if arguments.audio else None
     configs = [arguments.config] if arguments.config else list_folds(manifest.spec)
     audits = _audit_configs(manifest, configs, arguments, recordings)
     if arguments.json:
@@ -76,7 +76,7 @@ def _audit_configs(
     ]
 
 
-def _listen(manifest: Manifest) -> "Recordings":
+def _compare_recordings(manifest: Manifest) -> "Recordings":
     from emobox_hf.cli.progress import watch_utterances
     from emobox_hf.inspection.sound_check import compare_recordings
 
@@ -95,7 +95,7 @@ def _report(manifest: Manifest, audits: list[Audit], recordings: "Recordings | N
 
 
 def _describe(audit: Audit, manifest: Manifest) -> str:
-    """One configuration in full: every kind between every two splits, then what it means."""
+    """One configuration in full: what every two splits share of each kind, then what that means."""
     from emobox_hf.report.table import align
 
     sizes = ", ".join(f"{name} {size}" for name, size in audit.sizes.items())
@@ -139,7 +139,7 @@ def _claim(name: str, holds: bool | None, overlap: Overlap) -> str:
 
 
 def _recordings_line(recordings: "Recordings | None") -> str:
-    """What listening showed in the whole corpus, whatever the folds."""
+    """Which recordings are there twice in the whole corpus, whatever the folds."""
     if recordings is None:
         return "recordings: not compared; --audio decodes and compares them"
     groups = [" = ".join(keys) for keys in recordings.groups]
@@ -190,7 +190,7 @@ def _audit_all(arguments: argparse.Namespace) -> int:
             continue
         try:
             manifest = search_corpus(spec, root, folds_dir=arguments.folds_dir)
-            recordings = _listen(manifest) if arguments.audio else None
+            recordings = _compare_recordings(manifest) if arguments.audio else None
             audits = _audit_configs(manifest, list_folds(spec), arguments, recordings)
         except InputError as error:
             row |= {"verdict": "not audited", "error": str(error)}
@@ -201,11 +201,13 @@ def _audit_all(arguments: argparse.Namespace) -> int:
         row["cells"] = [_total(audits, SPEAKER), _total(audits, SENTENCE), _total_share(audits)]
     here = [row for row in table if row["verdict"] != _ABSENT]
     if arguments.json:
-        told = [{name: value for name, value in row.items() if name != "cells"} for row in table]
-        print(json.dumps(told, ensure_ascii=False, indent=1))
+        shown = [{name: value for name, value in row.items() if name != "cells"} for row in table]
+        print(json.dumps(shown, ensure_ascii=False, indent=1))
     else:
         header = ("corpus", "folds", "test speakers in train", "sentences", "affected", "verdict")
-        rows = [(row["corpus"], str(row["folds"]), *row.get("cells", ("", "", "")), _say(row)) for row in table]
+        rows = [
+            (row["corpus"], str(row["folds"]), *row.get("cells", ("", "", "")), _show_verdict(row)) for row in table
+        ]
         leaking = [row["corpus"] for row in here if row["verdict"] == "leak"]
         print(align([header, *rows]))
         print(
@@ -215,7 +217,7 @@ def _audit_all(arguments: argparse.Namespace) -> int:
     return 0 if here and all(row["verdict"] == "independent" for row in here) else 1
 
 
-def _say(row: dict[str, Any]) -> str:
+def _show_verdict(row: dict[str, Any]) -> str:
     if "error" in row:
         return f"not audited: {row['error'].splitlines()[0]}"
     return f"{row['verdict']}{'' if row.get('is_complete', True) else ', of an incomplete copy'}"

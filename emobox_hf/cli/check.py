@@ -31,7 +31,7 @@ def add_verb(verbs: Any) -> None:
 def _check(arguments: argparse.Namespace) -> int:
     spec = load_spec(arguments.corpus)
     manifest = search_corpus(spec, find_corpus(spec, arguments.data_dir), folds_dir=arguments.folds_dir)
-    sound = _listen(manifest) if arguments.audio else None
+    sound = _decode(manifest) if arguments.audio else None
     if arguments.json:
         report = _report(manifest) | ({"audio": sound.to_dict()} if sound else {})
         print(json.dumps(report, ensure_ascii=False, indent=1))
@@ -42,7 +42,7 @@ def _check(arguments: argparse.Namespace) -> int:
     return 0 if manifest.is_complete and (sound is None or sound.is_sound) else 1
 
 
-def _listen(manifest: Manifest) -> "SoundCheck":
+def _decode(manifest: Manifest) -> "SoundCheck":
     from emobox_hf.cli.progress import watch_utterances
     from emobox_hf.inspection.sound_check import check_sound
 

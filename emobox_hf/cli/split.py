@@ -23,7 +23,7 @@ def add_verbs(verbs: Any) -> None:
     )
     verb.add_argument("manifest", type=Path, help="a CSV table with the columns key, emotion and, if known, speaker")
     verb.add_argument("--out", type=Path, help="write lists there, laid out like EmoBox's")
-    verb.add_argument("--seed", type=int, default=0, help="of the random choice where speakers are not told apart")
+    verb.add_argument("--seed", type=int, default=0, help="of the random choice where folds are not by speakers")
     verb.add_argument("--json", action="store_true", help="as JSON")
     verb.set_defaults(run=_split)
 

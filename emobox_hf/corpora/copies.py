@@ -1,4 +1,4 @@
-"""What is unusual about a copy of a corpus, in words: doubled trees, other releases, other folders or file types."""
+"""What is wrong with a copy of a corpus, in words: doubled folders, another release, moved or converted files."""
 
 import shlex
 from collections import Counter
@@ -31,7 +31,7 @@ def explain_duplicates(root: Path, duplicates: Mapping[str, Sequence[str]], sing
         duplicates: Key to the files that claim it.
         single: The files of the other utterances.
     """
-    pairs = Counter(_part_ways(*paths) for paths in duplicates.values() if len(paths) == 2)
+    pairs = Counter(_split_off_folders(*paths) for paths in duplicates.values() if len(paths) == 2)
     n = pairs.total()
     if n < 2 or n < MOST * (len(duplicates) + len(single)):
         return ""
@@ -79,10 +79,10 @@ def explain_unexpected(spec: CorpusSpec, unexpected: Sequence[str], missing: Map
     return f"{len(same)} files have the names of utterances elsewhere or of another type: {one}, where {other} belongs"
 
 
-def _part_ways(one: str, other: str) -> tuple[str, str]:
-    """The folder of the one copy, and that of the other, which does not hold the first.
+def _split_off_folders(one: str, other: str) -> tuple[str, str]:
+    """The folders above two copies of one file, the one that is nearer to the root first.
 
-    >>> _part_ways("a/b/x/1.wav", "x/1.wav"), _part_ways("set/1.wav", "set/set/1.wav")
+    >>> _split_off_folders("a/b/x/1.wav", "x/1.wav"), _split_off_folders("set/1.wav", "set/set/1.wav")
     (('', 'a/b'), ('set', 'set/set'))
     """
     shallow, deep = sorted((one.split("/"), other.split("/")), key=lambda path: (len(path), path))
@@ -97,14 +97,14 @@ def _compare_with_examples(spec: CorpusSpec, unexpected: Sequence[str]) -> str:
     examples = [PurePosixPath(example.path) for example in spec.examples]
     types = sorted({example.suffix.lower() for example in examples})
     files = [PurePosixPath(path) for path in unexpected]
-    of_type = _choose_fitting(spec, files, lambda file: [str(file.with_suffix(suffix)) for suffix in types])
+    of_type = _choose_matching(spec, files, lambda file: [str(file.with_suffix(suffix)) for suffix in types])
     if of_type and len(of_type) >= MOST * len(files):
         found = first_five(sorted({file.suffix for file in of_type}))
         return (
             f"{len(of_type)} files have the names of utterances but are {found}, where EmoBox's lists have "
             f"{', '.join(types)}: a converted copy; get the corpus as its owners ship it"
         )
-    in_folder = _choose_fitting(spec, files, lambda file: [str(one.parent / file.name) for one in examples])
+    in_folder = _choose_matching(spec, files, lambda file: [str(one.parent / file.name) for one in examples])
     if in_folder and len(in_folder) >= MOST * len(files):
         return (
             f"{len(in_folder)} files have the names of utterances but lie in other folders, such as {in_folder[0]}, "
@@ -113,10 +113,10 @@ def _compare_with_examples(spec: CorpusSpec, unexpected: Sequence[str]) -> str:
     return ""
 
 
-def _choose_fitting(
+def _choose_matching(
     spec: CorpusSpec, files: Sequence[PurePosixPath], move: Callable[[PurePosixPath], list[str]]
 ) -> list[PurePosixPath]:
-    """The files one of whose other paths, as `move` gives them, the pattern of the spec fits."""
+    """The files that the pattern of the spec would match under one of the paths that `move` gives for them."""
     pattern = compile_path_pattern(spec)
     others = {file: [comparable(path) for path in move(file)] for file in files}
     check_pattern_ends(spec, "discovery.pattern", pattern, [path for paths in others.values() for path in paths])

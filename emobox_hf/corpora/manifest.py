@@ -76,7 +76,7 @@ class Manifest:
 
     @property
     def explanation(self) -> str:
-        """What is unusual about this copy, in a sentence that says what to do; empty where nothing is known."""
+        """What is wrong with this copy and what to do about it, in a sentence; empty where the cause is unknown."""
         causes = Counter(self.placeholders.values())
         said = [f"{count_of(n, 'file')}: {cause} ({self._example(cause)})" for cause, n in causes.items()]
         said.append(explain_duplicates(self.root, self.duplicates, [u.path for u in self.utterances]))
@@ -87,7 +87,7 @@ class Manifest:
         return "; ".join(filter(None, said))
 
     def why_missing(self, key: str) -> str:
-        """Why one of the missing has no sound."""
+        """Why a missing utterance has no audio."""
         return self.placeholders.get(self.missing[key], "missing from the corpus folder")
 
     def _example(self, cause: str) -> str:
@@ -124,10 +124,10 @@ def find_corpus(spec: CorpusSpec, data_dir: str | os.PathLike[str] | None = None
 
 
 def _how_to_get(spec: CorpusSpec) -> str:
-    """Where a corpus is had, as far as its specification says; one's own may say nothing."""
+    """Where to get a corpus and on which terms; empty where its specification does not say, as one's own may."""
     if not spec.homepage:
         return ""
-    fetch = f"\n  or let `emobox fetch {spec.typed_name}` get it" if spec.fetch else ""
+    fetch = f"\n  or let `emobox fetch {spec.name_or_file}` get it" if spec.fetch else ""
     terms = f"access: {ACCESS[spec.access]}; licence: {spec.licence}"
     return f"Get it from {spec.homepage}\n  {terms}\n  {spec.obtain}{fetch}\n"
 
@@ -138,7 +138,7 @@ def fetched_dir(spec: CorpusSpec) -> Path:
 
 
 def search_corpus(spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[str] | None = None) -> Manifest:
-    """Search a corpus folder and report what is there, complete or not.
+    """What is in a corpus folder, complete or not.
 
     Args:
         spec: The corpus.
@@ -176,7 +176,7 @@ def search_corpus(spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[
 
 
 def _discover(spec: CorpusSpec, tree: FileTree) -> Findings:
-    """What the corpus's strategy finds; where that is nothing, another release is named if the files are of one."""
+    """The utterances in a corpus's folder; where there are none, another release is named if it holds one."""
     other = describe_other_release(spec, tree)
     try:
         findings = STRATEGIES[spec.discovery.strategy](spec, tree)
@@ -190,7 +190,7 @@ def _discover(spec: CorpusSpec, tree: FileTree) -> Findings:
 def _compare_keys(
     spec: CorpusSpec, found: set[str], folds_dir: str | os.PathLike[str] | None
 ) -> tuple[bool | None, set[str]]:
-    """Whether the keys found are those published, None if that cannot be told; and those published, if need be.
+    """Whether the keys found are the published ones (None: unknown), and the published ones where they had to be read.
 
     Where the spec has a digest of the keys and it fits, no list is read.
     """
@@ -209,7 +209,7 @@ def build_manifest(
     folds_dir: str | os.PathLike[str] | None = None,
     allow_missing: bool = False,
 ) -> Manifest:
-    """Find the corpus, search it, and insist that it is whole.
+    """What is in the corpus's folder, refused unless it is complete.
 
     Args:
         corpus: The corpus, its name, or the path of a specification of one's own.
@@ -223,7 +223,7 @@ def build_manifest(
     """
     spec = load_spec(corpus) if isinstance(corpus, str) else corpus
     manifest = search_corpus(spec, find_corpus(spec, data_dir), folds_dir=folds_dir)
-    command = shlex.join(["emobox", "check", spec.typed_name, "--data-dir", str(manifest.root), "--all"])
+    command = shlex.join(["emobox", "check", spec.name_or_file, "--data-dir", str(manifest.root), "--all"])
     check = f"`{command}` lists all"
     why = f". {manifest.explanation[:1].upper()}{manifest.explanation[1:]}" if manifest.explanation else ""
     expected, n_found = spec.expected.utterances, len(manifest.utterances)

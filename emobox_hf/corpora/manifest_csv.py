@@ -1,4 +1,4 @@
-"""Manifests as CSV tables: the utterances of a corpus, one line each, written, and read back or written by hand."""
+"""Manifests as CSV tables, one line an utterance: written, and read back, or read where somebody made one by hand."""
 
 import csv
 import dataclasses

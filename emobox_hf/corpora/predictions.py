@@ -26,11 +26,11 @@ _ROUNDING = 1e-3  # of probabilities that were computed or stored in half precis
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """One row an utterance.
+    """A model's probabilities of emotions, one row an utterance.
 
     Attributes:
         keys: The utterances.
-        emotions: Those that the model can tell.
+        emotions: Those that the model has a label for.
         probabilities: float32 (utterances, emotions), nan in the rows of utterances without a prediction.
         reasons: Why utterances have none, by key.
         made_from: What is known of the model and the sound; empty for a file of another origin.
@@ -50,10 +50,10 @@ class Predictions:
         return str(self.made_from.get("model", "unknown model"))
 
     def choose(self, emotions: Sequence[str]) -> dict[str, str]:
-        """The likeliest of some emotions for each utterance that has a prediction.
+        """The most probable of the given emotions for each utterance that has a prediction.
 
         Raises:
-            InputError: The model cannot tell two of them or more.
+            InputError: The model has labels for fewer than two of them.
         """
         columns = [index for index, emotion in enumerate(self.emotions) if emotion in emotions]
         if len(columns) < 2:
@@ -63,14 +63,14 @@ class Predictions:
             )
         kept = self.probabilities[:, columns]  # (utterances, chosen)
         best = np.where(np.isnan(kept), -1, kept).argmax(axis=1)
-        told = zip(self.keys, best, kept[:, 0], strict=True)
-        return {key: self.emotions[columns[index]] for key, index, first in told if not np.isnan(first)}
+        rows = zip(self.keys, best, kept[:, 0], strict=True)
+        return {key: self.emotions[columns[index]] for key, index, first in rows if not np.isnan(first)}
 
 
 def write_probabilities(
     predictions: Predictions, path: Path, *, corpus_emotions: Sequence[str], rest: NDArray[np.float32]
 ) -> None:
-    """Write the file, with a column for each emotion of the corpus.
+    """Write predictions as a Parquet file with a column for each emotion of the corpus.
 
     Args:
         predictions: What to write.
@@ -147,7 +147,7 @@ def _read_columns(path: Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
 
 
 def _collect_probabilities(path: Path, columns: Mapping[str, list[Any]]) -> tuple[tuple[str, ...], NDArray[np.float32]]:
-    """Emotions and float32 (rows, emotions); columns that are null throughout say nothing and are passed over."""
+    """The emotions of a file and their probabilities, float32 (rows, emotions); columns of null are skipped."""
     emotions: dict[str, str] = {}
     for name, values in columns.items():
         if not name.startswith(PREFIX) or all(value is None for value in values):

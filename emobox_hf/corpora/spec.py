@@ -24,7 +24,7 @@ SPECS_DIR = Path(__file__).parent / "specs"
 
 @dataclass(frozen=True, slots=True)
 class LabelTable:
-    """A table of the corpus's own, a row an utterance: its file, and templates over its columns of audio path and key.
+    """A file of labels that comes with the corpus, a row an utterance; its columns make each row's audio path and key.
 
     `other_extensions` are tried where no file has the template's. `records` says where the rows are in a JSON file.
     """
@@ -39,7 +39,7 @@ class LabelTable:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A second table: its row whose `column` equals the first table's `on` lends that row its columns."""
+    """A second table that adds columns: those of its row whose `column` equals the first table's `on`."""
 
     file: str
     column: str
@@ -70,7 +70,7 @@ class Discovery:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Sizes and digests (`files.sha256_of_keys`) of one published fold; None where EmoBox has no such list."""
+    """Sizes and digests (`files.sha256_of_keys`) of one fold that EmoBox published; None where it has no such list."""
 
     test: int
     test_sha256: str
@@ -134,7 +134,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class OtherRelease:
-    """Another release of the corpus: the end of a path that only it has, which it is, and which is needed instead."""
+    """A release of the corpus that EmoBox's lists do not fit: how it is recognised, and which is needed instead.
+
+    `sign` is the end of a path that only it has, `is_of` says which it is, `needed` which one to get.
+    """
 
     sign: str
     is_of: str
@@ -143,7 +146,7 @@ class OtherRelease:
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    """`channels`: for files of so many channels, take that one (from 1); any other file gives its first channel."""
+    """Which channel of a file is used: `channels`, number of channels = channel from 1; else the first."""
 
     channels: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
@@ -199,8 +202,8 @@ class CorpusSpec:
     examples: tuple[Example, ...] = ()
 
     @property
-    def typed_name(self) -> str:
-        """What a user types for it: its name, or the path of a specification of one's own."""
+    def name_or_file(self) -> str:
+        """What the corpus is called on the command line: its name, or the file of a corpus of one's own."""
         return self.file or self.name
 
     @property
@@ -211,24 +214,24 @@ class CorpusSpec:
 
     @property
     def gender_of(self) -> Mapping[str, str]:
-        """Speaker, or the corpus's own code of a gender, to gender; for what the spec's brace patterns list."""
+        """Gender by speaker, or by the corpus's own code of a gender, where the spec tells it."""
         return _invert(tuple(self.genders.items()))
 
     @property
     def language_of(self) -> Mapping[str, str]:
-        """Speaker to language, in a corpus of several languages; for what the spec's brace patterns list."""
+        """Language by speaker, in a corpus of several languages."""
         return _invert(tuple(self.speaker_languages.items()))
 
     @property
     def extra_names(self) -> tuple[str, ...]:
-        """What an utterance's `extras` can hold: the groups and columns that name no field of a row, sorted."""
+        """The names of an utterance's `extras`, sorted: pattern groups and columns that are no field of a row."""
         groups = re.compile(self.discovery.pattern or "").groupindex
         names = {*groups, *self.discovery.columns} - {*ROW_FIELDS}
         return tuple(sorted(name for name in names if not name.startswith("_")))
 
     @property
     def channels(self) -> dict[int, int]:
-        """Number of channels of a file to the channel to take, both from 1."""
+        """Which channel of a file is used, from 1, by the file's number of channels."""
         return {int(count): channel for count, channel in self.audio.channels.items()}
 
     @property
@@ -357,5 +360,5 @@ def fields_of(template: str) -> list[str]:
 
 @cache
 def _invert(lists: tuple[tuple[str, tuple[str, ...]], ...]) -> Mapping[str, str]:
-    """From pairs of a value and the brace patterns of names to a mapping of each name to its value."""
+    """Each name's value, from pairs of a value and the brace patterns of its names."""
     return {name: value for value, patterns in lists for pattern in patterns for name in expand_braces(pattern)}

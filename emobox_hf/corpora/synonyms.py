@@ -1,4 +1,4 @@
-"""Labels as models and tables write them -> EmoBox's vocabulary.
+"""Which emotion of EmoBox's vocabulary a label of a model or a table means.
 
 The rule: a label is cut at `/` (emotion2vec+ writes `生气/angry`); of each part only letters count, and not their case;
 a part that is a name of the vocabulary or a synonym below gives an emotion. Parts that give none are passed over. A

@@ -1,4 +1,4 @@
-"""Listening to a whole corpus: what does not decode, what is odd, and which recordings are there twice."""
+"""A whole corpus decoded: what does not decode, what is too short, long or silent, which recordings are there twice."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -53,7 +53,7 @@ class SoundCheck:
 
 @dataclass(frozen=True, slots=True)
 class Recordings:
-    """Which recordings are the same: each key's group, named by its first key; a clip without a copy is alone in it.
+    """Which recordings are copies of one another, by key: the first key of the group that a clip belongs to.
 
     `identical` are equal sample for sample at 16 kHz, `copies` these and what a fingerprint shows to be the same sound.
     Clips that do not decode are in `broken`, with the reason, and in neither of the two.
@@ -73,32 +73,32 @@ class Recordings:
 
 
 def check_sound(manifest: Manifest, *, n_workers: int = N_WORKERS, watch: Watch = iter) -> SoundCheck:
-    """Open and decode every utterance of a manifest, several at once.
+    """What decoding every utterance of a manifest shows.
 
     Args:
         manifest: The corpus.
         n_workers: Threads that decode.
         watch: Wraps the iteration over utterances, for a progress bar.
     """
-    heard = dict(_hear(manifest, _measure, n_workers, watch))
-    durations = {key: result[0] for key, result in heard.items() if not isinstance(result, str)}
+    results = dict(_decode_each(manifest, _measure, n_workers, watch))
+    durations = {key: result[0] for key, result in results.items() if not isinstance(result, str)}
     paths = sorted({manifest.root / utterance.path for utterance in manifest.utterances})
     headers = [info for info in _run(_read_header, paths, n_workers) if info is not None]
     return SoundCheck(
         n_utterances=len(manifest.utterances),
         n_files=len(paths),
         duration_s=round(sum(durations.values()), 3),
-        broken={key: result for key, result in heard.items() if isinstance(result, str)},
+        broken={key: result for key, result in results.items() if isinstance(result, str)},
         short={key: duration_s for key, duration_s in durations.items() if duration_s < FRAME_S},
         long={key: duration_s for key, duration_s in durations.items() if duration_s > LONG_S},
-        silent=tuple(key for key, result in heard.items() if not isinstance(result, str) and result[1]),
+        silent=tuple(key for key, result in results.items() if not isinstance(result, str) and result[1]),
         sample_rates_hz=_count(rate for rate, _ in headers),
         channels=_count(n_channels for _, n_channels in headers),
     )
 
 
 def compare_recordings(manifest: Manifest, *, n_workers: int = N_WORKERS, watch: Watch = iter) -> Recordings:
-    """Decode every recording of a manifest, and bring copies of one recording together.
+    """The recordings of a manifest that are copies of one another; everything is decoded.
 
     Identical samples are one group even where a clip is too short or too quiet for a fingerprint.
 
@@ -111,7 +111,7 @@ def compare_recordings(manifest: Manifest, *, n_workers: int = N_WORKERS, watch:
     fingerprints: dict[str, Fingerprint] = {}
     first_with: dict[str, str] = {}
     identical: dict[str, str] = {}
-    for key, result in _hear(manifest, _identify, n_workers, watch):
+    for key, result in _decode_each(manifest, _identify, n_workers, watch):
         if isinstance(result, str):
             broken[key] = result
             continue
@@ -123,19 +123,19 @@ def compare_recordings(manifest: Manifest, *, n_workers: int = N_WORKERS, watch:
     return Recordings(identical, {key: groups.get(first, first) for key, first in identical.items()}, broken)
 
 
-def _hear(
-    manifest: Manifest, listen: Callable[[Waveform], _Result], n_workers: int, watch: Watch
+def _decode_each(
+    manifest: Manifest, measure: Callable[[Waveform], _Result], n_workers: int, watch: Watch
 ) -> Iterator[tuple[str, _Result | str]]:
-    """Key and what `listen` makes of the waveform, or why there is none."""
+    """Each utterance's key, and what `measure` gives for its waveform, or why it does not decode."""
 
-    def hear(utterance: Utterance) -> tuple[str, _Result | str]:
+    def decode(utterance: Utterance) -> tuple[str, _Result | str]:
         try:
             waveform = read_utterance(manifest.spec, manifest.root, utterance)
         except InputError as error:
             return utterance.key, str(error)
-        return utterance.key, listen(waveform)
+        return utterance.key, measure(waveform)
 
-    yield from watch(_run(hear, manifest.utterances, n_workers))
+    yield from watch(_run(decode, manifest.utterances, n_workers))
 
 
 def _run(work: Callable[[_Item], _Result], items: Sequence[_Item], n_workers: int) -> Iterator[_Result]:

@@ -1,4 +1,4 @@
-"""One file from the web to disk: continued where it stopped, verified before it takes its name."""
+"""Downloading one file: continued where it stopped, verified before it takes its name."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ from emobox_hf.web import Dropped, Stale, is_page, open_url, read_chunk
 ATTEMPTS = 6  # in a row without a new byte
 LONGEST_PAUSE_S = 60.0
 _CHUNK_BYTES = 1 << 18
-# A file's name, its size (None: not told) and what is here already, in bytes, to a block that is told of new bytes.
+# From a file's name, its size (None: unknown) and the bytes already here to a block that counts new bytes.
 Watch = Callable[[str, int | None, int], AbstractContextManager[Callable[[int], object]]]
 
 
@@ -32,7 +32,7 @@ def unwatched(name: str, total: int | None, done: int) -> Iterator[Callable[[int
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What is known of a file that is here in part: where from, which version (`etag` or date), and its size."""
+    """A file that is here in part: where it is from, which version it is (`etag` or date), and its whole size."""
 
     url: str
     version: str | None
@@ -86,7 +86,7 @@ def download(file: RemoteFile, folder: Path, *, watch: Watch = unwatched, pause_
 
 
 def _receive(file: RemoteFile, part: Path, about: Path, watch: Watch) -> None:
-    """Receive what a part lacks, or everything where the part cannot be continued."""
+    """Receive the rest of a file of which a part is here, or all of it where that part cannot be continued."""
     known = _read_about(about)
     done = _size(part) if known is not None and _can_continue(file, known) else 0
     if known is not None and done and done == known.total:
@@ -148,7 +148,7 @@ def _write(out: io.FileIO, chunk: bytes) -> None:
 
 
 def _can_continue(file: RemoteFile, known: _Part) -> bool:
-    """Whether a part is one of this file, and a change of the file on the server would be noticed."""
+    """Whether what is here is a part of this file, and a change of the file on the server would be noticed."""
     is_same = known.url == file.url and (file.size is None or known.total in (None, file.size))
     return is_same and (known.version is not None or file.checksum is not None)
 

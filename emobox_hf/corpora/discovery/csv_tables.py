@@ -1,4 +1,4 @@
-"""Corpora whose labels are in tables of separated values, one row an utterance."""
+"""Corpora whose labels are in CSV tables (or of other separators), one row an utterance."""
 
 import csv
 
@@ -10,7 +10,7 @@ from emobox_hf.errors import InputError, first_five
 
 
 def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
-    """Read every table of the spec; `discovery.columns` names the columns of `emotion`, `speaker`, `text` and extras.
+    """The utterances of every table; `discovery.columns` names the columns of `emotion`, `speaker`, `text` and extras.
 
     `discovery.joins` lends each row the columns of another table's row; where that has none, they are empty.
     """

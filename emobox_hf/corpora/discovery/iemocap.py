@@ -2,7 +2,7 @@
 
 import re
 
-from emobox_hf.corpora.discovery.rows import describe, map_emotion
+from emobox_hf.corpora.discovery.rows import make_utterance, map_emotion
 from emobox_hf.corpora.discovery.tree import FileTree
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Findings
@@ -57,7 +57,7 @@ def _read_dialogue(spec: CorpusSpec, tree: FileTree, file: re.Match[str], findin
             continue
         letter = name.rpartition("_")[2][0]
         findings.utterances.append(
-            describe(
+            make_utterance(
                 spec,
                 key=key,
                 path=audio,

@@ -12,7 +12,7 @@ from emobox_hf.errors import InputError, first_five
 
 
 def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
-    """Read the records of every table of the spec.
+    """The utterances in the JSON files of the spec, one a record.
 
     `table.records` is the way to them, such as `{movie}/{dialogue}/Dialog/{utterance}`: a name in braces stands for
     every key at that level. The templates of audio and key see those keys and the record's own values. Each of
@@ -50,7 +50,7 @@ def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
 
 
 def _read_parts(spec: CorpusSpec, tree: FileTree) -> dict[str, str]:
-    """Value of `split_by` to part, from the files of `split_lists`."""
+    """The part of the corpus by value of `split_by`, from the files of `split_lists`."""
     parts: dict[str, str] = {}
     for part, file in spec.discovery.split_lists.items():
         path = tree.require(file, f"which lists the part {part!r}")

@@ -53,7 +53,7 @@ def check_pattern_ends(
     trial = subprocess.run(command, input=json.dumps(given).encode(), capture_output=True, check=False)
     if trial.returncode and b"Timeout" in trial.stderr:
         raise InputError(
-            f"{spec.typed_name}: {field} does not come to an end on {texts[len(trial.stdout) - 1]!r} within "
+            f"{spec.name_or_file}: {field} does not come to an end on {texts[len(trial.stdout) - 1]!r} within "
             f"{LIMIT_S:g} s: it holds a repeat inside a repeat, such as (a+)+, or several that can match the same "
             "letters; write it without, for example with [^/]+ between fixed separators"
         )

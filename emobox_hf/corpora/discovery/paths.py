@@ -1,14 +1,14 @@
 """Corpora whose label and speaker are in the path of each file: one regular expression."""
 
 from emobox_hf.corpora.discovery.matching import check_pattern_ends, compile_path_pattern
-from emobox_hf.corpora.discovery.rows import describe, make_key, map_emotion
+from emobox_hf.corpora.discovery.rows import make_key, make_utterance, map_emotion
 from emobox_hf.corpora.discovery.tree import FileTree, comparable
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Findings
 
 
 def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
-    """Match `discovery.pattern` against the end of each audio file's path, the extension in lower case.
+    """The utterances whose paths end in a match of `discovery.pattern`, the extension in lower case.
 
     The pattern's groups give `emotion` (the raw code) and whatever else the corpus tells: `speaker`, `gender`, `text`
     (a sentence, or a code that `texts` spells out), any other name for an extra, names with a leading underscore for
@@ -36,5 +36,7 @@ def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
         for field, made in (("speaker", spec.discovery.speaker), ("text", spec.discovery.text)):
             if made is not None:
                 row[field] = made.format(**match.groupdict())
-        findings.utterances.append(describe(spec, key=key, path=path, raw_emotion=raw_emotion, emotion=emotion, **row))
+        findings.utterances.append(
+            make_utterance(spec, key=key, path=path, raw_emotion=raw_emotion, emotion=emotion, **row)
+        )
     return findings

@@ -37,15 +37,18 @@ def map_emotion(spec: CorpusSpec, raw_emotion: str, where: str) -> str | None:
     if emotion is None and raw_emotion not in spec.labels_left_out:
         known = [*spec.labels, *spec.labels_left_out]
         raise InputError(
-            f"{spec.typed_name}: {where} has the emotion code {raw_emotion!r}, which is neither in [labels] nor in "
+            f"{spec.name_or_file}: {where} has the emotion code {raw_emotion!r}, which is neither in [labels] nor in "
             f"[labels_left_out]{suggest(raw_emotion, known)}"
         )
     return emotion
 
 
 def make_key(spec: CorpusSpec, template: str, fields: Mapping[str, str], file: str) -> str:
-    """The key by a template over some fields and `{file}` and `{stem}`, the name of the audio file with and without
-    its extension; then each of `discovery.key_replace`, in order, and `expected.aliases`."""
+    """The key of an utterance, by a template over its fields and the name of its audio file.
+
+    `{file}` and `{stem}` are that name with and without its extension. Then each of `discovery.key_replace` is applied,
+    in order, and `expected.aliases`.
+    """
     name = Cell(comparable(file))
     key = template.format(**{**fields, "file": name.name, "stem": name.stem})
     for old, new in spec.discovery.key_replace.items():
@@ -63,7 +66,7 @@ def add_row(
     columns: Mapping[str, str | None],
     where: str,
 ) -> str | None:
-    """Add one row of a table to the findings, and give back the path of its audio, None if there is none.
+    """The path of a row's audio, None if there is none; the row is added to the findings.
 
     Args:
         spec: The corpus.
@@ -95,11 +98,15 @@ def add_row(
         del row["emotion"]
         if spec.discovery.speaker is not None:
             row["speaker"] = spec.discovery.speaker.format(**{**fields, **columns})
-        findings.utterances.append(describe(spec, key=key, path=audio, raw_emotion=raw_emotion, emotion=emotion, **row))
+        findings.utterances.append(
+            make_utterance(spec, key=key, path=audio, raw_emotion=raw_emotion, emotion=emotion, **row)
+        )
     return audio
 
 
-def describe(spec: CorpusSpec, *, key: str, path: str, raw_emotion: str, emotion: str, **row: typing.Any) -> Utterance:
+def make_utterance(
+    spec: CorpusSpec, *, key: str, path: str, raw_emotion: str, emotion: str, **row: typing.Any
+) -> Utterance:
     """An utterance from what was read, completed by what the spec knows of the speaker, the text and the parts.
 
     Args:

@@ -4,7 +4,7 @@ import typing
 
 import yaml
 
-from emobox_hf.corpora.discovery.rows import describe, map_emotion
+from emobox_hf.corpora.discovery.rows import make_utterance, map_emotion
 from emobox_hf.corpora.discovery.tree import FileTree
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Findings
@@ -17,7 +17,7 @@ _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
-    """The segments of every table of the spec; `table.audio` is the recording they cut, in seconds."""
+    """The utterances that the spec's lists of segments cut out of recordings; `table.audio` is the recording."""
     findings = Findings()
     recordings = set()
     for table in spec.discovery.tables:
@@ -35,7 +35,7 @@ def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
                 findings.missing[key] = table.audio
             else:
                 findings.utterances.append(
-                    describe(
+                    make_utterance(
                         spec,
                         key=key,
                         path=audio,
