@@ -34,7 +34,7 @@ class Weights(NamedTuple):
 
 
 @dataclass(frozen=True)
-class WeightLayout:
+class Layout:
     """How the weights of one job lie in one row of numbers: layer by layer, within a layer rate by rate."""
 
     rates: int
@@ -163,7 +163,7 @@ def train_stack(
         InputError: A validation loss is not finite.
     """
     data = source.data
-    layout = WeightLayout(len(settings.learning_rates), data.frames.shape[1], settings.hidden_dim, data.n_classes)
+    layout = Layout(len(settings.learning_rates), data.frames.shape[1], settings.hidden_dim, data.n_classes)
     flat = _first_weights(jobs, layout).to(source.device)
     best, gradient = flat.clone(), torch.empty_like(flat)
     weights, gradients = layout.view(flat), layout.view(gradient)
@@ -198,7 +198,7 @@ def _shuffle(items: Indices, generator: torch.Generator) -> Indices:
     return order
 
 
-def _first_weights(jobs: Sequence[Job], layout: WeightLayout) -> torch.Tensor:
+def _first_weights(jobs: Sequence[Job], layout: Layout) -> torch.Tensor:
     """float32 (jobs, numbers); all rates of a job begin alike."""
     rows = []
     for job in jobs:

@@ -15,7 +15,7 @@ from emobox_hf.probes.jobs import Indices
 from emobox_hf.probes.lbfgs import minimize_stack
 from emobox_hf.probes.logistic import minimize, penalties, state_problems, to_dimensions
 
-TOLERANCE = 1e-3
+FALL = 1e-3
 """A fit is over when no more than this share of its objective is to be gained."""
 MOST_STEPS = 100
 """L-BFGS steps of a fit at most; it is as far as it got then, which validation judges."""
@@ -64,7 +64,7 @@ def fit_weighted_sum(
         return joint.join(*metric.solve(*joint.part(gradient)))
 
     steps = min(max_steps, MOST_STEPS)
-    numbers, is_converged = minimize_stack(joint.evaluate, start, precondition, tolerance=TOLERANCE, max_steps=steps)
+    numbers, is_converged = minimize_stack(joint.evaluate, start, precondition, tolerance=FALL, max_steps=steps)
     classifier, scores = joint.part(numbers)
     return WeightedSum(scores, classifier, is_converged, problems.is_present)
 
@@ -151,8 +151,8 @@ class _Metric:
 
     def solve(self, classifier: torch.Tensor, scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients of the classifier and of the scores, each times the inverse of its own Hessian."""
-        of_classifier = classifier.to(torch.float32) @ self.classifier
-        return of_classifier.to(torch.float64), (self.scores @ scores[:, :, None])[:, :, 0]
+        turned = classifier.to(torch.float32) @ self.classifier
+        return turned.to(torch.float64), (self.scores @ scores[:, :, None])[:, :, 0]
 
 
 def _mix(shares: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
