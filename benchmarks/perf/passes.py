@@ -23,7 +23,7 @@ from emobox_hf.bench.gemm import best_of, list_products, measure_gemm, seconds_p
 from emobox_hf.bench.shapes import make_shape
 from emobox_hf.encoders.encoder import PRECISIONS, Encoder
 from emobox_hf.encoders.forward.linear import Target, chain
-from emobox_hf.features.plan import make_batches
+from emobox_hf.features.batching import make_batches
 
 CPU = torch.device("cpu")
 KINDS = {

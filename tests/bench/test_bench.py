@@ -21,7 +21,7 @@ from emobox_hf.bench.shapes import SHAPES, load_plain, make_shape
 from emobox_hf.bench.tables import bench_tables
 from emobox_hf.errors import InputError
 from emobox_hf.features import Clip, FeatureStore, extract
-from emobox_hf.features.plan import make_batches
+from emobox_hf.features.batching import make_batches
 
 CPU = torch.device("cpu")
 # What a machine with torch and transformers may lack.
