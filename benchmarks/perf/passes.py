@@ -18,12 +18,12 @@ from torch.nn import functional as F  # noqa: N812
 from torch.profiler import ProfilerActivity, profile
 
 from emobox_hf.bench.clips import CORPUS_CLIPS, choose_clips, draw_durations
-from emobox_hf.bench.encoders import count_all
-from emobox_hf.bench.gemm import best_of, list_products, measure_gemm, seconds_per_call
+from emobox_hf.bench.extraction_rate import count_all
+from emobox_hf.bench.gemm import fastest, list_products, measure_gemm, seconds_per_call
 from emobox_hf.bench.shapes import make_shape
 from emobox_hf.encoders.encoder import PRECISIONS, Encoder
 from emobox_hf.encoders.forward.linear import Target, chain
-from emobox_hf.features.plan import make_batches
+from emobox_hf.features.batching import make_batches
 
 CPU = torch.device("cpu")
 KINDS = {
@@ -55,7 +55,7 @@ def show_passes(name: str, precision: Any) -> None:
     indices = make_batches([encoder.padded_s(clip.duration_s) for clip in clips], batch_s=encoder.batch_s)
     batches = [[clips[i].read() for i in batch] for batch in indices]
     spent = sum(seconds_per_call(partial(encoder.encode, batch), CPU, at_least_s=1.0) for batch in batches)
-    peak = 1e12 * best_of(measure_gemm(CPU, PRECISIONS[precision], list_products(CPU, []), seconds=0.3)).tflops
+    peak = 1e12 * fastest(measure_gemm(CPU, PRECISIONS[precision], list_products(CPU, []), seconds=0.3)).tflops
     flops = count_all(plain.model, clips)
     print(f"{name}, {precision}: {100 * flops / spent / peak:.0f} % of the peak" if flops else name)
     print("  " + ", ".join(f"{kind} {share:.1f} %" for kind, share in share_times(encoder, batches).items()))

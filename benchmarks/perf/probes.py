@@ -25,7 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from emobox_hf.bench.probes import CLASSES, LAYERS, DrawnData, clock, draw_data, measure_precision
+from emobox_hf.bench.probe_rate import CLASSES, LAYERS, DrawnData, clock, draw_data, measure_precision
 from emobox_hf.probes import EmoboxHead, Job, LayerProbes, LinearHead, list_jobs
 from emobox_hf.probes.linear import train_linear_probes
 from emobox_hf.probes.train import DTYPES

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
 from emobox_hf.features import Clip
-from emobox_hf.features.plan import make_batches
+from emobox_hf.features.batching import make_batches
 
 Waveform = NDArray[np.float32]
 

@@ -65,7 +65,7 @@ def measure_gemm(
     return found
 
 
-def best_of(products: Iterable[Gemm]) -> Gemm:
+def fastest(products: Iterable[Gemm]) -> Gemm:
     """The fastest."""
     return max(products, key=lambda product: product.tflops)
 

@@ -41,8 +41,8 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from emobox_hf.bench.run import choose_device, default_request, run_bench
-    from emobox_hf.bench.tables import bench_tables, describe_run
+    from emobox_hf.bench.measure import choose_device, default_request, run_bench
+    from emobox_hf.bench.rate_tables import bench_tables, describe_run
     from emobox_hf.files import write_text
 
     lists = {"shapes": "shapes", "encoders": "encoder", "precisions": "precisions", "parts": "parts"}

@@ -149,12 +149,14 @@ def _predict(
     """Each clip with float32 (labels,), or with why it has none; in batches, longest clips first."""
     from tqdm import tqdm
 
+    from emobox_hf.features.batching import make_batches
     from emobox_hf.features.decoding import decode_ahead, default_workers
-    from emobox_hf.features.plan import make_batches
+    from emobox_hf.features.passes import Passes
 
     durations_s = [clip.duration_s for clip in clips]
     batches = [[clips[index] for index in batch] for batch in make_batches(durations_s, batch_s=batch_s)]
     n_workers = default_workers() if n_workers is None else n_workers
+    passes = Passes(lambda waveforms: list(classifier.predict(waveforms)))  # a row a waveform
     hidden = not sys.stderr.isatty()
     with tqdm(total=round(sum(durations_s)), unit=" s of audio", desc="label", disable=hidden) as bar:
         for batch in decode_ahead(batches, n_workers=n_workers):
@@ -162,29 +164,12 @@ def _predict(
                 if isinstance(sound, InputError):
                     yield clip, sound
             readable = [(clip, sound) for clip, sound in batch if not isinstance(sound, InputError)]
-            yield from _predict_batch(classifier, readable)
+            for part, outcome in passes.run(readable):
+                if isinstance(outcome, InputError):
+                    yield part[0], outcome
+                else:
+                    yield from zip(part, outcome, strict=True)
             bar.update(sum(clip.duration_s for clip, _ in batch))
-
-
-def _predict_batch(
-    classifier: "Classifier", batch: "Sequence[tuple[Clip, NDArray[np.float32]]]"
-) -> "Iterator[tuple[Clip, NDArray[np.float32] | InputError]]":
-    from emobox_hf.features.passes import is_out_of_memory
-
-    try:
-        rows = classifier.predict([sound for _, sound in batch]) if batch else ()
-    except InputError as error:
-        if len(batch) == 1:
-            yield batch[0][0], error
-        else:  # it refused the batch for one of its clips; alone, each of them shows whether it is the one
-            for pair in batch:
-                yield from _predict_batch(classifier, [pair])
-        return
-    except RuntimeError as error:
-        if is_out_of_memory(error):
-            raise InputError(f"{len(batch)} clips together do not fit in memory; give a smaller --batch-s") from error
-        raise
-    yield from zip((clip for clip, _ in batch), rows, strict=True)
 
 
 def _add_up(rows: NDArray[np.float32], labels: Sequence[str], mapped: Mapped) -> NDArray[np.float32]:

@@ -17,9 +17,9 @@ from typing import Literal, NoReturn
 from tqdm import tqdm
 
 from emobox_hf.errors import InputError, first_five
+from emobox_hf.features.batching import make_batches, share_batches
 from emobox_hf.features.decoding import Clip, Waveform, decode_ahead, default_workers
 from emobox_hf.features.passes import Passes, SupportsEncode, fetch
-from emobox_hf.features.plan import make_batches, share_batches
 from emobox_hf.features.store import FeatureStore
 from emobox_hf.features.writing import ShardWriter
 
@@ -74,8 +74,8 @@ def extract(
 ) -> ExtractionReport:
     """Encode this process's share of the clips that the store lacks; gives back what was done.
 
-    Every process is given the same list of clips and takes its share of it by seconds, see `plan`. Ctrl-C and SIGTERM
-    lose the batch in the making, a kill no more than the last minute; the next call goes on, on any number of
+    Every process is given the same list of clips and takes its share of it by seconds, see `batching`. Ctrl-C and
+    SIGTERM lose the batch in the making, a kill no more than the last minute; the next call goes on, on any number of
     processes. A batch that does not fit in memory is halved, and so are all that are larger than its half.
 
     Args:
@@ -111,7 +111,7 @@ def extract(
             ) from error
         left_out.append(LeftOut(clip.key, str(error)))
 
-    passes = Passes(encoder)
+    passes = Passes(encoder.encode, encoder.padded_s)
     total_s = sum(clip.duration_s for batch in batches for clip in batch)
     hidden = not (progress and rank == 0 and sys.stderr.isatty())
     with (

@@ -1,7 +1,7 @@
-"""Batches through the encoder: those that do not fit in memory in parts, and the way of what comes out to the CPU."""
+"""Batches through a model: in parts where memory is short or a clip is refused, and what comes out to the CPU."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import torch
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _MEMORY_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
 
 Pair = tuple[Clip, Waveform]
+Output = TypeVar("Output")
 
 
 class SupportsEncode(Protocol):
@@ -27,29 +28,35 @@ class SupportsEncode(Protocol):
         """Seconds that a clip takes up in the encoder by itself: Whisper pads each to 30 s, most others do not."""
 
 
-class Passes:
-    """Forward passes, smaller ones from the moment on that one did not fit in memory.
+class Passes(Generic[Output]):
+    """Forward passes of a model over batches; once one did not fit in memory, they are smaller.
 
     Attributes:
         budget_s: Padded seconds that a pass may have; without bound until the memory sets one.
-        computed_s: Padded seconds encoded so far.
+        computed_s: Padded seconds computed so far.
     """
 
-    def __init__(self, encoder: SupportsEncode) -> None:
-        self.encoder = encoder
+    def __init__(
+        self,
+        forward: Callable[[list[Waveform]], Sequence[Output]],
+        padded_s: Callable[[float], float] = lambda duration_s: duration_s,
+    ) -> None:
+        """Passes of `forward`, which gives an output a waveform; a clip takes up `padded_s` of its seconds in it."""
+        self.forward = forward
+        self.padded_s = padded_s
         self.budget_s = float("inf")
         self.computed_s = 0.0
 
-    def run(self, batch: Sequence[Pair]) -> "Iterator[tuple[list[Clip], list[Encoded] | InputError]]":
-        """The clips of a batch, some or all at a time, with what the encoder gave or with why it refused one."""
+    def run(self, batch: Sequence[Pair]) -> Iterator[tuple[list[Clip], Sequence[Output] | InputError]]:
+        """The clips of a batch, some or all at a time, with the model's outputs or with why it refused one clip."""
         waiting = [list(batch)] if batch else []
         while waiting:
             part = waiting.pop()
-            cost_s = len(part) * max(self.encoder.padded_s(clip.duration_s) for clip, _ in part)
+            cost_s = len(part) * max(self.padded_s(clip.duration_s) for clip, _ in part)
             if len(part) > 1 and cost_s > self.budget_s:
                 waiting += _halves(part)
                 continue
-            outcome = self._encode(part)
+            outcome = self._forward(part)
             if isinstance(outcome, MemoryError) and len(part) > 1:
                 self.budget_s = cost_s / 2
                 waiting += _halves(part)
@@ -63,10 +70,10 @@ class Passes:
                     self.computed_s += cost_s
                 yield [clip for clip, _ in part], outcome
 
-    def _encode(self, part: Sequence[Pair]) -> "list[Encoded] | InputError | MemoryError":
+    def _forward(self, part: Sequence[Pair]) -> Sequence[Output] | InputError | MemoryError:
         # An error is given back, not handled where it is caught: its traceback holds on to the tensors of the pass.
         try:
-            return self.encoder.encode([waveform for _, waveform in part])
+            return self.forward([waveform for _, waveform in part])
         except InputError as error:
             return error
         except MemoryError as error:
@@ -82,7 +89,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _MEMORY_MESSAGES)
 
 
-def fetch(encoded: "list[Encoded]") -> "Callable[[], list[Encoded]]":
+def fetch(encoded: "Sequence[Encoded]") -> "Callable[[], list[Encoded]]":
     """Start to copy what an encoder gave to the CPU; the call that is given back waits for it.
 
     From a GPU one copy a batch goes to pinned memory behind the forward pass, so that the next pass can be queued at
@@ -120,5 +127,5 @@ def _halves(part: list[Pair]) -> list[list[Pair]]:
 def _too_long(clip: Clip, error: MemoryError) -> str:
     return (
         f"{clip.duration_s:.1f} s of sound do not fit in memory even alone ({error}); leave such clips out with "
-        "--max-duration-s, compute in half precision with --mixed-precision bf16, or take a device with more memory"
+        "--max-duration-s, extract in half precision with --mixed-precision bf16, or take a device with more memory"
     )

@@ -93,7 +93,7 @@ class BatchSource:
         return Batch(frames, owner, lengths, targets)
 
 
-def open_source(data: ProbeData, device: torch.device, dtype: torch.dtype) -> BatchSource:
+def make_batch_source(data: ProbeData, device: torch.device, dtype: torch.dtype) -> BatchSource:
     """Batches on `device`: frames are moved there whole if they fit, else they stay in memory and are streamed."""
     if device.type == "cpu":
         return BatchSource(data, data.frames.device, dtype)  # the same as `device`, which may be called cpu:0

@@ -34,7 +34,7 @@ class Weights(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class WeightLayout:
     """How the weights of one job lie in one row of numbers: layer by layer, within a layer rate by rate."""
 
     rates: int
@@ -163,7 +163,7 @@ def train_stack(
         InputError: A validation loss is not finite.
     """
     data = source.data
-    layout = Layout(len(settings.learning_rates), data.frames.shape[1], settings.hidden_dim, data.n_classes)
+    layout = WeightLayout(len(settings.learning_rates), data.frames.shape[1], settings.hidden_dim, data.n_classes)
     flat = _first_weights(jobs, layout).to(source.device)
     best, gradient = flat.clone(), torch.empty_like(flat)
     weights, gradients = layout.view(flat), layout.view(gradient)
@@ -188,7 +188,7 @@ def train_stack(
     return _apply(source, jobs, settings, layout.view(best), history)
 
 
-def best_of(validations: Sequence[Validation]) -> int:
+def best_validation(validations: Sequence[Validation]) -> int:
     """Index of the best UA; of several the one with the lowest loss, then the first."""
     return max(range(len(validations)), key=lambda index: (validations[index].ua, -validations[index].loss))
 
@@ -198,7 +198,7 @@ def _shuffle(items: Indices, generator: torch.Generator) -> Indices:
     return order
 
 
-def _first_weights(jobs: Sequence[Job], layout: Layout) -> torch.Tensor:
+def _first_weights(jobs: Sequence[Job], layout: WeightLayout) -> torch.Tensor:
     """float32 (jobs, numbers); all rates of a job begin alike."""
     rows = []
     for job in jobs:
@@ -234,7 +234,7 @@ def _note(history: History, jobs: Sequence[Job], uas: NDArray[np.float64], losse
             )
         epochs = history[index][rate]
         epochs.append(Validation(float(uas[index, rate]), float(loss)))
-        is_better[index, rate] = best_of(epochs) == len(epochs) - 1
+        is_better[index, rate] = best_validation(epochs) == len(epochs) - 1
     return is_better
 
 
@@ -246,7 +246,7 @@ def _apply(
         [_candidate(rate, epochs) for rate, epochs in zip(settings.learning_rates, of_job, strict=True)]
         for of_job in history
     ]
-    chosen = [best_of([epochs[best_of(epochs)] for epochs in of_job]) for of_job in history]
+    chosen = [best_validation([epochs[best_validation(epochs)] for epochs in of_job]) for of_job in history]
     rows, n_rates = torch.arange(len(jobs)), len(settings.learning_rates)
     weights = Weights(
         best.frame.reshape(len(jobs), n_rates, settings.hidden_dim, -1)[rows, chosen],
@@ -264,7 +264,7 @@ def _apply(
 
 
 def _candidate(learning_rate: float, epochs: Sequence[Validation]) -> Candidate:
-    best, last = best_of(epochs), epochs[-1]
+    best, last = best_validation(epochs), epochs[-1]
     return Candidate(
         {"learning_rate": learning_rate, "epoch": best + 1},
         validation_ua=epochs[best].ua,

@@ -17,10 +17,10 @@ from emobox_hf.probes.logistic import (
     Scaler,
     fit_scaler,
     from_dimensions,
+    make_problems,
     minimize,
     penalties,
     predict_log,
-    state_problems,
     to_dimensions,
 )
 from emobox_hf.probes.weighted import WeightedSum, fit_weighted_sum
@@ -142,7 +142,7 @@ def _solve(corpus: _Corpus, job: Job, layers: slice, settings: LinearHead, tick:
     started = time.perf_counter()
     cs = sorted(settings.regularisation)
     scaler, scaled = _scale(corpus, job.train, layers, settings)
-    problems = state_problems(scaled, corpus.labels[job.train], corpus.n_classes)
+    problems = make_problems(scaled, corpus.labels[job.train], corpus.n_classes)
     unseen = scaler.apply(corpus.vectors[job.validation, layers])
     n_layers = len(scaled)
     solutions = [problems.features.new_zeros((n_layers, corpus.n_classes, problems.features.shape[2]))]
@@ -164,7 +164,7 @@ def _solve(corpus: _Corpus, job: Job, layers: slice, settings: LinearHead, tick:
         items = np.concatenate([job.train, job.validation])
         before = scaler
         scaler, scaled = _scale(corpus, items, layers, settings)
-        problems = state_problems(scaled, corpus.labels[items], corpus.n_classes)
+        problems = make_problems(scaled, corpus.labels[items], corpus.n_classes)
         penalty = penalties(torch.tensor([one.choice["c"] for one in chosen]).to(models), problems.is_present)
         start = from_dimensions(_rescale(models, before, scaler), problems, scaled)
         solution, _ = minimize(problems, penalty, start, max_steps=settings.max_iterations)

@@ -20,7 +20,7 @@ from torch.nn import functional
 from emobox_hf.probes.jobs import Indices
 
 LOGIT_TOLERANCE = 1e-4
-"""A problem is solved when a step as its metric sees it would change no logit of an utterance by more."""
+"""A problem is solved when a Newton step with the approximate Hessian would change no logit of an utterance by more."""
 STEP_TOLERANCE = 0.03
 """A Newton step is solved when its residual has shrunk to this share."""
 MOST_PRODUCTS = 250
@@ -76,7 +76,7 @@ def fit_scaler(vectors: torch.Tensor, *, standardize: bool) -> Scaler:
     return Scaler(centre, torch.where(is_constant | (not standardize), 1.0, variance.sqrt()))
 
 
-def state_problems(vectors: torch.Tensor, labels: Indices, n_classes: int) -> Problems:
+def make_problems(vectors: torch.Tensor, labels: Indices, n_classes: int) -> Problems:
     """The problems of scaled vectors float64 (stack, n, dim) and labels int64 (n,)."""
     n, dim = vectors.shape[1:]
     targets = functional.one_hot(torch.from_numpy(labels).to(vectors.device), n_classes).mT.to(torch.float64)
@@ -136,28 +136,30 @@ def minimize(
     single = features.to(torch.float32)
     ridge = penalty[:, None, None].expand(-1, 1, features.shape[2]).clone()
     ridge[:, :, -1] = 0  # the intercept is not penalised
-    value, chances = _evaluate(problems, ridge, solution)
-    metric, products = _measure(single, chances, ridge), 0
+    value, probabilities = _evaluate(problems, ridge, solution)
+    whitening, products = _whiten(single, probabilities, ridge), 0
     for steps in range(max_steps + 1):
-        gradient = (chances - problems.targets) @ features + ridge * solution
+        gradient = (probabilities - problems.targets) @ features + ridge * solution
         if products > STALE_AFTER:
-            metric = _measure(single, chances, ridge)
-        leaning = metric.shorten(gradient)
-        change = (leaning @ metric.features.mT).abs().amax(dim=(1, 2))  # of a logit, were this the step
+            whitening = _whiten(single, probabilities, ridge)
+        whitened = whitening.gradient(gradient)
+        change = (whitened @ whitening.features.mT).abs().amax(dim=(1, 2))  # of a logit, were this the step
         is_solved = change <= LOGIT_TOLERANCE
         if steps == max_steps or bool(is_solved.all()):
             break
-        step, products = _solve_step(metric, chances, -leaning * ~is_solved[:, None, None])
-        solution, value, chances = _search_line(problems, ridge, solution, value, gradient, step)
+        step, products = _solve_step(whitening, probabilities, -whitened * ~is_solved[:, None, None])
+        solution, value, probabilities = _search_line(problems, ridge, solution, value, gradient, step)
     return solution, is_solved
 
 
-class _Metric(NamedTuple):
-    """The Hessian H of one class, were all classes alike, and the features as it sees them; all float32.
+class _Whitening(NamedTuple):
+    """Coordinates in which the approximate Hessian H of a class, as if all classes were alike, is the unit matrix.
+
+    All float32.
 
     Attributes:
         factor: Lower triangular (stack, columns, columns) with factor @ factor.T = H.
-        features: (stack, n, columns), features @ inverse(factor).T; in these, H is the unit matrix.
+        features: (stack, n, columns), features @ inverse(factor).T, the features in these coordinates.
         spread: (stack, 1, n), the weight of each utterance in H.
     """
 
@@ -165,16 +167,16 @@ class _Metric(NamedTuple):
     features: torch.Tensor
     spread: torch.Tensor
 
-    def shorten(self, gradient: torch.Tensor) -> torch.Tensor:
-        """A gradient (stack, classes, columns) with respect to the weights, with respect to weights in this metric."""
+    def gradient(self, gradient: torch.Tensor) -> torch.Tensor:
+        """A gradient (stack, classes, columns) with respect to the weights, in the whitened coordinates."""
         wide = gradient.to(torch.float32)
-        shortened: torch.Tensor = torch.linalg.solve_triangular(self.factor.mT, wide, upper=True, left=False)
-        return shortened
+        whitened: torch.Tensor = torch.linalg.solve_triangular(self.factor.mT, wide, upper=True, left=False)
+        return whitened
 
-    def lengthen(self, step: torch.Tensor) -> torch.Tensor:
-        """A step in this metric, as a step of the weights, float64."""
-        longer: torch.Tensor = torch.linalg.solve_triangular(self.factor, step, upper=False, left=False)
-        return longer.to(torch.float64)
+    def step(self, step: torch.Tensor) -> torch.Tensor:
+        """A step in the whitened coordinates as a step of the weights, float64."""
+        plain: torch.Tensor = torch.linalg.solve_triangular(self.factor, step, upper=False, left=False)
+        return plain.to(torch.float64)
 
 
 def _evaluate(problems: Problems, ridge: torch.Tensor, solution: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -185,29 +187,29 @@ def _evaluate(problems: Problems, ridge: torch.Tensor, solution: torch.Tensor) -
     return loss + 0.5 * (ridge * solution.square()).sum(dim=(1, 2)), logs.exp()
 
 
-def _measure(single: torch.Tensor, chances: torch.Tensor, ridge: torch.Tensor) -> _Metric:
-    """The metric at probabilities float64 (stack, classes, n), from features float32 (stack, n, columns)."""
+def _whiten(single: torch.Tensor, probabilities: torch.Tensor, ridge: torch.Tensor) -> _Whitening:
+    """The whitened coordinates at probabilities (stack, classes, n), from features float32 (stack, n, columns)."""
     n, columns = single.shape[1:]
     stride = max(1, n // (ROWS_A_COLUMN * columns))
-    spread = torch.zeros_like(chances[:, :1], dtype=torch.float32)
-    spread[:, :, ::stride] = (chances * (1 - chances)).sum(dim=1, keepdim=True)[:, :, ::stride] * stride
-    spread /= max(chances.shape[1] - 1, 1)
+    spread = torch.zeros_like(probabilities[:, :1], dtype=torch.float32)
+    spread[:, :, ::stride] = (probabilities * (1 - probabilities)).sum(dim=1, keepdim=True)[:, :, ::stride] * stride
+    spread /= max(probabilities.shape[1] - 1, 1)
     rows = single[:, ::stride]
     hessian = (rows * spread[:, 0, ::stride, None]).mT @ rows
     diagonal = hessian.diagonal(dim1=1, dim2=2)
     # float32 keeps six digits of a sum of squares; below them, directions without a penalty would not factorise.
     diagonal += ridge[:, 0].to(torch.float32) + 1e-6 * diagonal.mean(dim=1, keepdim=True)
     factor = torch.linalg.cholesky(hessian)
-    return _Metric(factor, torch.linalg.solve_triangular(factor.mT, single, upper=True, left=False), spread)
+    return _Whitening(factor, torch.linalg.solve_triangular(factor.mT, single, upper=True, left=False), spread)
 
 
-def _solve_step(metric: _Metric, chances: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, int]:
+def _solve_step(whitening: _Whitening, probabilities: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, int]:
     """Newton steps float64 (stack, classes, columns), 0 where `wanted` is, and the iterations they took.
 
-    In the metric the Hessian is 1 + features.T (D - spread) features with D the true weights of the utterances, so
-    neither the penalty nor a preconditioner takes a product of its own.
+    In whitened coordinates the Hessian is 1 + features.T (D - spread) features with D the true weights of the
+    utterances, so neither the penalty nor a preconditioner takes a product of its own.
     """
-    chances = chances.to(torch.float32)
+    probabilities = probabilities.to(torch.float32)
     step, residual = torch.zeros_like(wanted), wanted
     search, size = wanted, _inner(wanted, wanted)
     goal = STEP_TOLERANCE**2 * size
@@ -215,16 +217,16 @@ def _solve_step(metric: _Metric, chances: torch.Tensor, wanted: torch.Tensor) ->
     while bool((size > goal).any()) and products < MOST_PRODUCTS:
         products += 1
         is_open = size > goal
-        logits = search @ metric.features.mT  # (stack, classes, n)
-        change = chances * logits
-        change -= chances * change.sum(dim=1, keepdim=True) + metric.spread * logits
-        curved = torch.baddbmm(search, change, metric.features)
+        logits = search @ whitening.features.mT  # (stack, classes, n)
+        change = probabilities * logits
+        change -= probabilities * change.sum(dim=1, keepdim=True) + whitening.spread * logits
+        curved = torch.baddbmm(search, change, whitening.features)
         length = torch.where(is_open, size / _inner(search, curved), 0.0)
         step = step + length * search
         residual = residual - length * curved
         before, size = size, torch.where(is_open, _inner(residual, residual), size)
         search = residual + torch.where(is_open, size / before, 0.0) * search
-    return metric.lengthen(step), products
+    return whitening.step(step), products
 
 
 def _search_line(
@@ -238,13 +240,13 @@ def _search_line(
     """Solutions, values and probabilities after each step, halved until the objective falls as it should (Armijo)."""
     slope = _inner(gradient, step)[:, 0, 0]
     length = torch.ones_like(slope)
-    slack = 1e-12 * value.abs()  # a fall below rounding counts as one
+    slack = 1e-12 * value.abs()  # a decrease below rounding counts as one
     while True:
         trial = solution + length[:, None, None] * step
-        reached, chances = _evaluate(problems, ridge, trial)
-        is_short = reached > value + 1e-4 * length * slope + slack
+        new_value, probabilities = _evaluate(problems, ridge, trial)
+        is_short = new_value > value + 1e-4 * length * slope + slack
         if not bool(is_short.any()) or float(length.min()) < 1e-9:
-            return trial, reached, chances
+            return trial, new_value, probabilities
         length = torch.where(is_short, length / 2, length)
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from emobox_hf.precision import ProbePrecision
-from emobox_hf.probes.batches import BatchSource, longest_batch, open_source
+from emobox_hf.probes.batches import BatchSource, longest_batch, make_batch_source
 from emobox_hf.probes.data import check_data, check_jobs, untrained_classes
 from emobox_hf.probes.emobox import train_stack
 from emobox_hf.probes.heads import EmoboxHead
@@ -64,7 +64,7 @@ def train_probes(
     check_jobs(jobs, data.labels)
     if not jobs:
         return []
-    source = open_source(data, torch.device(device), DTYPES[settings.precision])
+    source = make_batch_source(data, torch.device(device), DTYPES[settings.precision])
 
     def work(stack: Sequence[Job], tick: Tick) -> list[ProbeResult]:
         started = time.perf_counter()

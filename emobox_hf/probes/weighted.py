@@ -13,17 +13,17 @@ import torch
 
 from emobox_hf.probes.jobs import Indices
 from emobox_hf.probes.lbfgs import minimize_stack
-from emobox_hf.probes.logistic import minimize, penalties, state_problems, to_dimensions
+from emobox_hf.probes.logistic import make_problems, minimize, penalties, to_dimensions
 
-FALL = 1e-3
-"""A fit is over when no more than this share of its objective is to be gained."""
+TOLERANCE = 1e-3
+"""A fit has converged when a quadratic model predicts a decrease of at most this share of the objective."""
 MOST_STEPS = 100
-"""L-BFGS steps of a fit at most; it is as far as it got then, which validation judges."""
+"""L-BFGS steps of a fit at most; one that has not converged by then is used as it is, for validation judges it."""
 
 
 @dataclass(frozen=True, eq=False)
 class WeightedSum:
-    """Fits for several C; on what, is for the caller to know.
+    """Weighted sums of layers with their classifiers, one for each C of a fit.
 
     Attributes:
         scores: float64 (cs, layers), whose softmax are the layers' weights.
@@ -49,7 +49,7 @@ def fit_weighted_sum(
 ) -> WeightedSum:
     """Fit scaled vectors float64 (layers, n, dim) to labels int64 (n,), once for each of `cs` (in rising order)."""
     even = vectors.mean(dim=0, keepdim=True)
-    problems = state_problems(even, labels, n_classes)
+    problems = make_problems(even, labels, n_classes)
     penalty = penalties(cs, problems.is_present)
     solution, starts = problems.features.new_zeros((1, n_classes, problems.features.shape[2])), []
     for index in range(len(cs)):
@@ -58,14 +58,14 @@ def fit_weighted_sum(
     classifier = torch.cat(starts)
     joint = _Joint(vectors.to(torch.float32), problems.targets, problems.is_present, penalty)
     start = joint.join(classifier, torch.zeros(len(cs), len(vectors)).to(classifier))
-    metric = _Metric.at(joint, classifier, even[0])
+    preconditioner = _Preconditioner.at(joint, classifier, even[0])
 
     def precondition(gradient: torch.Tensor) -> torch.Tensor:
-        return joint.join(*metric.solve(*joint.part(gradient)))
+        return joint.join(*preconditioner.solve(*joint.split(gradient)))
 
     steps = min(max_steps, MOST_STEPS)
-    numbers, is_converged = minimize_stack(joint.evaluate, start, precondition, tolerance=FALL, max_steps=steps)
-    classifier, scores = joint.part(numbers)
+    numbers, is_converged = minimize_stack(joint.evaluate, start, precondition, tolerance=TOLERANCE, max_steps=steps)
+    classifier, scores = joint.split(numbers)
     return WeightedSum(scores, classifier, is_converged, problems.is_present)
 
 
@@ -89,14 +89,14 @@ class _Joint:
         """Numbers (stack, classes * (dim + 1) + layers)."""
         return torch.cat([classifier.flatten(1), scores], dim=1)
 
-    def part(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def split(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The classifier (stack, classes, dim + 1) and the layers' scores (stack, layers) in `numbers`."""
         classifier, scores = numbers.tensor_split([numbers.shape[1] - len(self.vectors)], dim=1)
         return classifier.reshape(len(numbers), len(self.targets), -1), scores
 
     def evaluate(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Values float64 (stack,) and gradients float64; products are float32."""
-        classifier, scores = self.part(numbers)
+        classifier, scores = self.split(numbers)
         shares, weights = scores.softmax(dim=1), classifier[:, :, :-1]
         single = weights.to(torch.float32)
         mixed = _mix(shares.to(torch.float32), self.vectors)  # (stack, n, dim)
@@ -105,17 +105,20 @@ class _Joint:
         loss = -torch.where(self.targets > 0, logs, 0.0).sum(dim=(1, 2))
         value = loss + 0.5 * self.penalty * (weights.square().sum(dim=(1, 2)) + scores.square().sum(dim=1))
         error = logs.exp() - self.targets
-        # What each layer's vectors ask of each classifier, (layers, stack, classes, dim): gives both gradients.
-        asked = (error.to(torch.float32).flatten(0, 1) @ self.vectors).view(-1, *single.shape)
-        down = torch.einsum("sl,lscd->scd", shares, asked.to(torch.float64)) + self.penalty[:, None, None] * weights
-        across = torch.einsum("lscd,scd->sl", asked, single).to(torch.float64)
-        across = shares * (across - (shares * across).sum(dim=1, keepdim=True)) + self.penalty[:, None] * scores
-        return value, self.join(torch.cat([down, error.sum(dim=2, keepdim=True)], dim=2), across)
+        # The classifiers' gradient from each layer, (layers, stack, classes, dim); both gradients are sums of it.
+        by_layer = (error.to(torch.float32).flatten(0, 1) @ self.vectors).view(-1, *single.shape)
+        to_classifier = torch.einsum("sl,lscd->scd", shares, by_layer.to(torch.float64))
+        to_classifier = to_classifier + self.penalty[:, None, None] * weights
+        to_scores = torch.einsum("lscd,scd->sl", by_layer, single).to(torch.float64)
+        to_scores = (
+            shares * (to_scores - (shares * to_scores).sum(dim=1, keepdim=True)) + self.penalty[:, None] * scores
+        )
+        return value, self.join(torch.cat([to_classifier, error.sum(dim=2, keepdim=True)], dim=2), to_scores)
 
 
 @dataclass(frozen=True, eq=False)
-class _Metric:
-    """A guess of the Hessian at the start: of one class were all alike, and of the scores; their inverses.
+class _Preconditioner:
+    """Inverses of approximate Hessians at the start: as if all classes were alike, and of the scores.
 
     Attributes:
         classifier: float32 (stack, dim + 1, dim + 1).
@@ -126,14 +129,14 @@ class _Metric:
     scores: torch.Tensor
 
     @classmethod
-    def at(cls, joint: _Joint, classifier: torch.Tensor, even: torch.Tensor) -> "_Metric":
-        """The guess for classifiers (stack, classes, dim + 1) on even layer weights, whose sum is `even` (n, dim)."""
+    def at(cls, joint: _Joint, classifier: torch.Tensor, even: torch.Tensor) -> "_Preconditioner":
+        """The inverses at classifiers (stack, classes, dim + 1) on the mean over all layers, `even` (n, dim)."""
         ones = torch.nn.functional.pad(even, (0, 1), value=1.0)
         logits = (classifier @ ones.T).masked_fill(~joint.is_present[:, None], -torch.inf)
-        chances = logits.softmax(dim=1)
-        spread = (chances * (1 - chances)).sum(dim=1) / max(len(joint.targets) - 1, 1)  # (stack, n)
-        wide = ones.to(torch.float32)
-        of_classes = torch.stack([(wide * one[:, None].to(torch.float32)).T @ wide for one in spread])
+        probabilities = logits.softmax(dim=1)
+        spread = (probabilities * (1 - probabilities)).sum(dim=1) / max(len(joint.targets) - 1, 1)  # (stack, n)
+        single = ones.to(torch.float32)
+        of_classes = torch.stack([(single * one[:, None].to(torch.float32)).T @ single for one in spread])
         diagonal = of_classes.diagonal(dim1=1, dim2=2)
         diagonal[:, :-1] += joint.penalty[:, None].to(torch.float32)
         diagonal += 1e-6 * diagonal.mean(dim=1, keepdim=True)
@@ -141,9 +144,9 @@ class _Metric:
         weights = classifier[:, None, :, :-1].to(torch.float32)
         logits = (weights @ joint.vectors.mT).to(torch.float64)  # (stack, layers, classes, n)
         logits = (logits - logits.mean(dim=1, keepdim=True)) / n_layers  # what a score adds to each logit
-        pushed = chances[:, None] * logits
-        pushed -= chances[:, None] * pushed.sum(dim=2, keepdim=True)
-        of_scores = logits.flatten(2) @ pushed.flatten(2).mT
+        weighted = probabilities[:, None] * logits
+        weighted -= probabilities[:, None] * weighted.sum(dim=2, keepdim=True)
+        of_scores = logits.flatten(2) @ weighted.flatten(2).mT
         diagonal = of_scores.diagonal(dim1=1, dim2=2)
         diagonal += joint.penalty[:, None]
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(of_classes))
@@ -151,8 +154,8 @@ class _Metric:
 
     def solve(self, classifier: torch.Tensor, scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients of the classifier and of the scores, each times the inverse of its own Hessian."""
-        turned = classifier.to(torch.float32) @ self.classifier
-        return turned.to(torch.float64), (self.scores @ scores[:, :, None])[:, :, 0]
+        direction = classifier.to(torch.float32) @ self.classifier
+        return direction.to(torch.float64), (self.scores @ scores[:, :, None])[:, :, 0]
 
 
 def _mix(shares: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:

@@ -11,17 +11,17 @@ import pytest
 import torch
 
 from emobox_hf.bench.clips import choose_clips, draw_durations, make_clip
-from emobox_hf.bench.encoders import Work, project_min, summarise
+from emobox_hf.bench.extraction_rate import Workload, project_min, summarize_rounds
 from emobox_hf.bench.flops import count_flops
 from emobox_hf.bench.gemm import list_products, measure_gemm
-from emobox_hf.bench.passes import Clocked, Pass, run_loop
-from emobox_hf.bench.probes import draw_data
-from emobox_hf.bench.run import BenchRequest, choose_device, default_request, run_bench
+from emobox_hf.bench.measure import BenchRequest, choose_device, default_request, run_bench
+from emobox_hf.bench.probe_rate import draw_data
+from emobox_hf.bench.rate_tables import bench_tables
 from emobox_hf.bench.shapes import SHAPES, load_plain, make_shape
-from emobox_hf.bench.tables import bench_tables
+from emobox_hf.bench.timed_extraction import Clocked, TimedExtraction, run_loop
 from emobox_hf.errors import InputError
 from emobox_hf.features import Clip, FeatureStore, extract
-from emobox_hf.features.plan import make_batches
+from emobox_hf.features.batching import make_batches
 
 CPU = torch.device("cpu")
 # What a machine with torch and transformers may lack.
@@ -33,9 +33,13 @@ def noise(n_samples: int) -> np.ndarray:
 
 
 def test_medians_ratios_and_fractions() -> None:
-    work = Work(n_clips=10, audio_s=40.0, flops=8_000_000, pads_windows=False)
-    done = [Pass(2.0, 1.0, 8e6, None), Pass(4.0, 2.0, 4e6, None), Pass(8.0, 5.0, 2e6, 7.0)]
-    found = summarise("bf16", 16.0, 0.03, work, done, loops=[8.0, 8.0, 24.0])
+    work = Workload(n_clips=10, audio_s=40.0, flops=8_000_000, pads_windows=False)
+    done = [
+        TimedExtraction(2.0, 1.0, 8e6, None),
+        TimedExtraction(4.0, 2.0, 4e6, None),
+        TimedExtraction(8.0, 5.0, 2e6, 7.0),
+    ]
+    found = summarize_rounds("bf16", 16.0, 0.03, work, done, loops=[8.0, 8.0, 24.0])
     assert (found.audio_s_per_s, found.clips_per_s) == (10.0, 2.5)
     assert found.times_loop == 3.0  # of 4, 2 and 3: each by the loop of its round
     assert found.tflops == 2e6 / 1e12
@@ -46,7 +50,9 @@ def test_medians_ratios_and_fractions() -> None:
 
 
 def test_what_cannot_be_counted_has_no_fraction() -> None:
-    found = summarise("no", 1.0, 0.0, Work(1, 1.0, None, False), [Pass(1.0, 1.0, 1.0, None)], [2.0])
+    found = summarize_rounds(
+        "no", 1.0, 0.0, Workload(1, 1.0, None, False), [TimedExtraction(1.0, 1.0, 1.0, None)], [2.0]
+    )
     assert (found.tflops, found.fraction_of_peak, found.forward_fraction_of_peak) == (None, None, None)
     assert found.times_loop == 2.0
 
@@ -143,11 +149,11 @@ def test_given_weights_are_loaded_for_both(encoder: Path) -> None:
 
 
 def test_the_clock_changes_nothing(tmp_path: Path) -> None:
-    from emobox_hf.bench.store import make_key
+    from emobox_hf.bench.store_rate import noise_key
 
     encoder = make_shape("wav2vec2-toy").build(device="cpu", precision="no")
     clips = [Clip(f"{i}", 0.5, make_clip(i, 0.5).read) for i in range(3)]
-    stores = [FeatureStore.open(tmp_path / name, make_key("toy", "", "no")) for name in ("bare", "clocked")]
+    stores = [FeatureStore.open(tmp_path / name, noise_key("toy", "", "no")) for name in ("bare", "clocked")]
     clocked = Clocked(encoder)
     for one, store in zip((encoder, clocked), stores, strict=True):
         extract(clips, one, store, n_workers=0)

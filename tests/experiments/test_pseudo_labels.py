@@ -17,7 +17,7 @@ from toy_corpora import make_corpus
 from emobox_hf.audio import read_waveform
 from emobox_hf.corpora.predictions import read_probabilities
 from emobox_hf.corpora.spec import load_spec
-from emobox_hf.encoders.classifier import load_classifier
+from emobox_hf.encoders.classifier import Classifier, load_classifier
 from emobox_hf.encoders.known.identity import identify
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.pseudo_labels import describe_mapping, label_corpus, match_labels
@@ -100,6 +100,25 @@ def test_clips_too_long_or_broken_keep_a_row_that_says_why(model: Path, tmp_path
     assert reasons["alpha-s1-Sad_0"] == "1.5 s long, over 1 s"
     assert reasons["alpha-s3-Happy_1"] == "0.050 s long, under 0.1 s"
     assert {key for key, row in rows.items() if row["p_Angry"] is None or row["rest"] is None} == reasons.keys()
+
+
+def test_batches_that_do_not_fit_in_memory_are_halved(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_source(tmp_path)
+    plain, _ = label_corpus(source, str(model), tmp_path / "plain.parquet", n_workers=0)
+    predict, sizes = Classifier.predict, []
+
+    def predict_few(self: Classifier, waveforms: list[np.ndarray]) -> np.ndarray:
+        sizes.append(len(waveforms))
+        if len(waveforms) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return predict(self, waveforms)
+
+    monkeypatch.setattr(Classifier, "predict", predict_few)
+    cramped, _ = label_corpus(source, str(model), tmp_path / "cramped.parquet", n_workers=0)
+    assert max(sizes) > 3
+    np.testing.assert_allclose(cramped.probabilities, plain.probabilities, atol=1e-5)
 
 
 def test_labels_that_cannot_be_mapped_are_refused_with_advice() -> None:

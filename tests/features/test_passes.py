@@ -53,7 +53,7 @@ def test_batches_are_halved_until_they_fit_and_stay_so(store, kind):
 
 def test_what_failed_is_not_counted_as_computed():
     encoder = Cramped(3.0)
-    passes = Passes(encoder)
+    passes = Passes(encoder.encode, encoder.padded_s)
     batch = [(clip, clip.read()) for clip in CLIPS[:12]]
     done = list(passes.run(batch))
     assert [clip for clips, _ in done for clip in clips] == CLIPS[:12]
@@ -104,7 +104,7 @@ def test_a_clip_the_encoder_refuses_does_not_take_its_batch_along(store):
 
 def test_a_refused_clip_leaves_its_neighbours_in_order():
     batch = [(clip, clip.read()) for clip in sorted(CLIPS, key=lambda clip: -clip.duration_s)]
-    done = list(Passes(Picky()).run(batch))
+    done = list(Passes(Picky().encode).run(batch))
     assert [clip for clips, _ in done for clip in clips] == [clip for clip, _ in batch]
 
 

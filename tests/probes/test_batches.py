@@ -4,7 +4,7 @@ import torch
 from toy_frames import make_frames
 
 from emobox_hf.probes.adam import Adam
-from emobox_hf.probes.batches import BatchSource, list_batches, longest_batch, open_source
+from emobox_hf.probes.batches import BatchSource, list_batches, longest_batch, make_batch_source
 from emobox_hf.probes.data import check_data
 
 
@@ -48,9 +48,9 @@ def test_a_step_is_as_long_as_its_longest_job():
 def test_streamed_batches_equal_resident_ones(monkeypatch):
     device, data = torch.device("cuda", 0), make_data()
     items = list_batches([np.arange(30), np.arange(30, 50)], 8)
-    resident = open_source(data, device, torch.float32)
+    resident = make_batch_source(data, device, torch.float32)
     monkeypatch.setattr("emobox_hf.probes.batches.MOST_OF_FREE_MEMORY", 0.0)
-    streamed = open_source(data, device, torch.float32)
+    streamed = make_batch_source(data, device, torch.float32)
     assert (resident.data.frames.device.type, streamed.data.frames.device.type) == ("cuda", "cpu")
     for one, other in zip(resident.read(items), streamed.read(items), strict=True):
         assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))

@@ -12,11 +12,11 @@ from emobox_hf.probes import EmoboxHead, Job, Split, list_jobs
 from emobox_hf.probes.batches import Batch, BatchSource, list_batches
 from emobox_hf.probes.data import check_data
 from emobox_hf.probes.emobox import (
-    Layout,
     Validation,
+    WeightLayout,
     Weights,
     backward,
-    best_of,
+    best_validation,
     draw_weights,
     forward,
     generator_of,
@@ -48,7 +48,7 @@ items_of_a_job = st.lists(st.integers(0, 59), min_size=1, max_size=9, unique=Tru
 @settings(max_examples=20, deadline=None)
 @given(st.lists(items_of_a_job, min_size=1, max_size=3), st.integers(1, 3))
 def test_logits_and_gradients_of_a_stack_equal_padded_and_masked_heads(parts, n_rates):
-    source, layout = make_source(), Layout(n_rates, 8, 16, 3)
+    source, layout = make_source(), WeightLayout(n_rates, 8, 16, 3)
     heads = [
         [draw_weights(8, 16, 3, torch.Generator().manual_seed(10 * j + r)) for r in range(n_rates)] for j in range(3)
     ]
@@ -149,7 +149,7 @@ def test_neighbours_in_a_stack_change_a_job_by_rounding_alone():
     ],
 )
 def test_best_ua_then_lower_loss_then_the_earlier(history, best):
-    assert best_of([Validation(*pair) for pair in history]) == best
+    assert best_validation([Validation(*pair) for pair in history]) == best
 
 
 def test_test_items_are_predicted_with_the_chosen_weights_only():
@@ -162,7 +162,7 @@ def test_test_items_are_predicted_with_the_chosen_weights_only():
 
 
 def test_prediction_does_not_depend_on_the_batch_size_beyond_rounding():
-    source, layout = make_source(), Layout(1, 8, 16, 3)
+    source, layout = make_source(), WeightLayout(1, 8, 16, 3)
     drawn = draw_weights(8, 16, 3, torch.Generator().manual_seed(1))
     weights = layout.view(torch.cat([tensor.flatten() for tensor in drawn])[None])
     items = np.arange(60)[::-1].copy()

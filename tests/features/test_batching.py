@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emobox_hf.features.plan import MAX_PADDING, make_batches, share_batches
+from emobox_hf.features.batching import MAX_PADDING, make_batches, share_batches
 
 seconds = st.lists(st.floats(0.1, 100), max_size=60)
 

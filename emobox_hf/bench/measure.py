@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from emobox_hf.bench.encoders import measure_encoder
+from emobox_hf.bench.extraction_rate import measure_encoder
 from emobox_hf.bench.gemm import list_products, measure_gemm
-from emobox_hf.bench.passes import Sample
-from emobox_hf.bench.probes import measure_probes
+from emobox_hf.bench.probe_rate import measure_probes
 from emobox_hf.bench.shapes import SHAPES, load_plain, make_shape
-from emobox_hf.bench.store import measure_store
+from emobox_hf.bench.store_rate import measure_store
+from emobox_hf.bench.timed_extraction import Sample
 from emobox_hf.encoders.encoder import PRECISIONS
 from emobox_hf.errors import InputError, first_line, suggest
 from emobox_hf.experiments.environment import describe_host, describe_versions, now, peak_memory_mb
@@ -120,7 +120,7 @@ def default_request(device: torch.device, *, is_quick: bool = False, **chosen: A
 
 
 def run_bench(request: BenchRequest, say: Callable[[str], object]) -> dict[str, Any]:
-    """Measure; figures for JSON, see `encoders`, `gemm`, `store` and `probes`.
+    """Measure; figures for JSON, see `extraction_rate`, `gemm`, `store_rate` and `probe_rate`.
 
     Args:
         request: What.

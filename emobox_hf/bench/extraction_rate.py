@@ -9,8 +9,8 @@ import torch
 
 from emobox_hf.bench.clips import CORPUS_CLIPS, choose_clips, draw_durations, sum_s
 from emobox_hf.bench.flops import count_flops
-from emobox_hf.bench.passes import Pass, Sample, run_loop, run_ours
 from emobox_hf.bench.shapes import PlainModel
+from emobox_hf.bench.timed_extraction import Sample, TimedExtraction, run_loop, run_ours
 from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
 from emobox_hf.errors import InputError
 from emobox_hf.features import Clip
@@ -81,7 +81,7 @@ class EncoderRates:
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """What an extraction encodes: clips, their seconds, operations if they can be counted, whether each is padded."""
 
     n_clips: int
@@ -110,13 +110,13 @@ def measure_encoder(
     for encoder in encoders.values():
         encoder.encode(warm_up)
     loops: list[float] = []
-    passes: dict[Precision, list[Pass]] = {precision: [] for precision in precisions}
+    passes: dict[Precision, list[TimedExtraction]] = {precision: [] for precision in precisions}
     for number in range(sample.rounds):
         say(f"{plain.name}: round {number + 1} of {sample.rounds}")
         loops.append(run_loop(plain, [clip.read() for clip in some], device))
         for precision, encoder in encoders.items():
             passes[precision].append(run_ours(plain, encoder, precision, clips, sample))
-    work = Work(len(clips), sum_s(clips), count_all(plain.model, clips), one.backbone.pads_windows)
+    work = Workload(len(clips), sum_s(clips), count_all(plain.model, clips), one.backbone.pads_windows)
     # A clip costs the same whatever its length where each is padded, and as much as it is long elsewhere.
     share = len(some) / work.n_clips if work.pads_windows else sum_s(some) / work.audio_s
     loops = [seconds / share for seconds in loops]
@@ -131,14 +131,19 @@ def measure_encoder(
         loop_audio_s_per_s=work.audio_s / median(loops),
         loop_clips_per_s=work.n_clips / median(loops),
         extractions=tuple(
-            summarise(precision, encoders[precision].batch_s, padding, work, done, loops)
+            summarize_rounds(precision, encoders[precision].batch_s, padding, work, done, loops)
             for precision, done in passes.items()
         ),
     )
 
 
-def summarise(
-    precision: str, batch_s: float, padding: float, work: Work, done: Sequence[Pass], loops: Sequence[float]
+def summarize_rounds(
+    precision: str,
+    batch_s: float,
+    padding: float,
+    work: Workload,
+    done: Sequence[TimedExtraction],
+    loops: Sequence[float],
 ) -> Extraction:
     """Medians over the rounds; `loops` are the seconds that the loop of each takes for all of the work."""
     wall_s, flops = median(one.wall_s for one in done), work.flops

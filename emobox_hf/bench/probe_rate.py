@@ -71,9 +71,9 @@ def draw_data(n_clips: int = CLIPS) -> DrawnData:
     frames = np.repeat(vectors[:, -1], lengths, axis=0) + rng.standard_normal((lengths.sum(), DIM))
     offsets = torch.from_numpy(np.concatenate([[0], lengths.cumsum()]))
     order, part = rng.permutation(n_clips), n_clips // 5
-    turned = [np.roll(order, part * fold) for fold in range(5)]
+    rotated = [np.roll(order, part * fold) for fold in range(5)]
     n_held = part + round(0.16 * n_clips)
-    splits = {f"fold{i + 1}": Split(one[n_held:], one[part:n_held], one[:part]) for i, one in enumerate(turned)}
+    splits = {f"fold{i + 1}": Split(one[n_held:], one[part:n_held], one[:part]) for i, one in enumerate(rotated)}
     return DrawnData(torch.from_numpy(frames).half(), offsets, labels, torch.from_numpy(vectors).float(), splits)
 
 

@@ -40,7 +40,7 @@ def measure_store(n_clips: int, scratch: Path | None) -> StoreRates:
     pooled = torch.randn(N_LAYERS, 2, DIM, generator=chance)
     keys = [f"clip-{number:06d}" for number in range(n_clips)]
     with tempfile.TemporaryDirectory(prefix="emobox-bench-", dir=scratch) as root:
-        store = FeatureStore.open(Path(root), make_key("store", "", "no"))
+        store = FeatureStore.open(Path(root), noise_key("store", "", "no"))
         started = time.perf_counter()
         for start in range(0, n_clips, SHARD_CLIPS):
             some = keys[start : start + SHARD_CLIPS]
@@ -60,7 +60,7 @@ def measure_store(n_clips: int, scratch: Path | None) -> StoreRates:
     )
 
 
-def make_key(encoder: str, digest: str, precision: str) -> FeatureKey:
+def noise_key(encoder: str, digest: str, precision: str) -> FeatureKey:
     """The key of a temporary store."""
     return FeatureKey(
         corpus="noise",

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 
 from emobox_hf.bench.clips import Waveform
-from emobox_hf.bench.gemm import best_of, list_products, measure_gemm
+from emobox_hf.bench.gemm import fastest, list_products, measure_gemm
 from emobox_hf.bench.shapes import PlainModel
-from emobox_hf.bench.store import make_key
+from emobox_hf.bench.store_rate import noise_key
 from emobox_hf.encoders.encoder import PRECISIONS, Encoder
 from emobox_hf.encoders.forward.backbone import Encoded
 from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
@@ -37,7 +37,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Pass:
+class TimedExtraction:
     """One extraction: seconds from clip to shard, those of the forward passes, the peak of products before it.
 
     `peak` is in operations a second; `memory_mb` as `Extraction.pass_memory_mb`.
@@ -95,7 +95,9 @@ def run_loop(plain: PlainModel, waveforms: Sequence[Waveform], device: torch.dev
     return time.perf_counter() - started
 
 
-def run_ours(plain: PlainModel, encoder: Encoder, precision: Precision, clips: Sequence[Clip], sample: Sample) -> Pass:
+def run_ours(
+    plain: PlainModel, encoder: Encoder, precision: Precision, clips: Sequence[Clip], sample: Sample
+) -> TimedExtraction:
     """One extraction into a new store, and before it the products that its rate is compared with."""
     device, config = encoder.backbone.device, plain.model.config
     width = getattr(config, "intermediate_size", None) or getattr(config, "encoder_ffn_dim", None) or 4 * encoder.dim
@@ -106,7 +108,7 @@ def run_ours(plain: PlainModel, encoder: Encoder, precision: Precision, clips: S
         torch.cuda.reset_peak_memory_stats(device)
         held = torch.cuda.memory_allocated(device)
     with tempfile.TemporaryDirectory(prefix="emobox-bench-", dir=sample.scratch) as root:
-        store = FeatureStore.open(Path(root), make_key(plain.name, plain.identity.key, precision))
+        store = FeatureStore.open(Path(root), noise_key(plain.name, plain.identity.key, precision))
         report = extract(clips, clocked, store, batch_s=encoder.batch_s)
     memory_mb = (torch.cuda.max_memory_allocated(device) - held) / 2**20 if device.type == "cuda" else None
-    return Pass(report.wall_s, clocked.seconds(), 1e12 * best_of(products).tflops, memory_mb)
+    return TimedExtraction(report.wall_s, clocked.seconds(), 1e12 * fastest(products).tflops, memory_mb)
