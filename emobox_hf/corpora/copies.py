@@ -124,5 +124,6 @@ def _choose_matching(
 
 
 def _describe_misfit(spec: CorpusSpec, unexpected: Sequence[str]) -> str:
-    wanted = f"expected were paths such as {spec.examples[0].path}" if spec.examples else f"{spec.discovery.pattern}"
-    return f"{count_of(len(unexpected), 'audio file')} do not fit discovery.pattern, such as {unexpected[0]}; {wanted}"
+    wanted = f"expected were paths such as {spec.examples[0].path}" if spec.examples else spec.discovery.pattern
+    files = count_of(len(unexpected), "audio file")
+    return f"the spec's pattern fits none of {files}, such as {unexpected[0]}; {wanted}"

@@ -10,7 +10,6 @@ from emobox_hf.corpora.configurations import CROSS_CORPUS
 from emobox_hf.corpora.spec import BalancedList, CorpusSpec, Published
 from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir, sha256_of_keys, whole_file
-from emobox_hf.web import Dropped, read_url
 
 EMOBOX_COMMIT = "08280f279d47fb55d2c614061c70523d0a338d6b"
 LISTS_URL = f"https://raw.githubusercontent.com/emo-box/EmoBox/{EMOBOX_COMMIT}/data"
@@ -149,6 +148,8 @@ def _downloads(spec: CorpusSpec, number: int) -> Path:
 
 
 def _download(url: str, what: str) -> bytes:
+    from emobox_hf.web import Dropped, read_url  # costs as much as all else that is imported here
+
     try:
         return read_url(url)
     except (InputError, Dropped) as error:

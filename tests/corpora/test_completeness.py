@@ -213,7 +213,7 @@ def test_a_folder_that_holds_the_release_needed_too_is_searched(tmp_path: Path) 
 
 def test_files_that_no_pattern_fits_are_named_with_what_was_expected(tmp_path: Path) -> None:
     touch(tmp_path, ["clips/one.wav", "clips/two.wav"])
-    message = r"2 audio files do not fit discovery\.pattern, such as clips/one\.wav; expected were paths such as"
+    message = r"The spec's pattern fits none of 2 audio files, such as clips/one\.wav; expected were paths such as"
     with pytest.raises(InputError, match=message):
         build_manifest("polish", tmp_path)
 

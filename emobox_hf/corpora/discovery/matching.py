@@ -6,7 +6,6 @@ nobody has tried, one of a corpus of one's own, first runs over the texts in a p
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Sequence
 
@@ -48,6 +47,8 @@ def check_pattern_ends(
     """
     if not spec.file or not texts or not sys.executable:
         return
+    import subprocess  # which few need
+
     given = {"pattern": pattern.pattern, "how": how, "texts": list(texts), "limit_s": LIMIT_S}
     command = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _TRIAL]
     trial = subprocess.run(command, input=json.dumps(given).encode(), capture_output=True, check=False)
