@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from emobox_hf.cli.options import add_places
+from emobox_hf.cli.places import add_places
 from emobox_hf.corpora.audit import SENTENCE, SIMILAR, SPEAKER, Audit, Overlap, audit_partition
 from emobox_hf.corpora.configurations import list_folds
 from emobox_hf.corpora.folds import partition

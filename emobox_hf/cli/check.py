@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from emobox_hf.cli.options import add_places
+from emobox_hf.cli.places import add_places
 from emobox_hf.corpora.manifest import Manifest, find_corpus, search_corpus
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.errors import first_five

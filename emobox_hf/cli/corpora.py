@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emobox_hf.cli import check, fetch
-from emobox_hf.cli.options import add_places
+from emobox_hf.cli.places import add_places
 from emobox_hf.corpora.configurations import list_configs, list_folds
 from emobox_hf.corpora.manifest import build_manifest
 from emobox_hf.corpora.manifest_csv import format_manifest, write_manifest

@@ -33,6 +33,7 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument("--head", help="see `emobox probe --help`; by default the paper's")
     verb.add_argument("--output", type=Path, default=Path("runs"), help="where the run is kept")
     verb.add_argument("--overwrite", action="store_true", help="run again if it is finished")
+    verb.add_argument("--json", action="store_true", help="print the record as JSON, with the run's folder")
     verb.set_defaults(run=_demo)
 
 
@@ -87,20 +88,41 @@ def _extract(arguments: argparse.Namespace) -> int:
     from emobox_hf.experiments.extraction import fill_store
     from emobox_hf.experiments.launch import find_place
     from emobox_hf.experiments.plan import plan_run
-    from emobox_hf.experiments.request import parse_request
+    from emobox_hf.experiments.request import build_parser, read_request
 
-    request = parse_request(arguments.options, prog="emobox extract")
+    parser = build_parser("emobox extract")
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    options = parser.parse_args(arguments.options)
+    request = read_request(parser, options)
     plan, place = plan_run(request), find_place()
     part = f", process {place.rank} of {place.world_size}" if place.world_size > 1 else ""
+    rows = []
     for source in plan.sources:
-        filled = fill_store(plan, source, place)
+        filled, n_utterances = fill_store(plan, source, place), len(plan.utterances(source))
+        rows.append(
+            {
+                "corpus": source.spec.name,
+                "encoder": request.encoder.name,
+                "features": str(request.places.features_dir),
+                "process": place.rank,
+                "processes": place.world_size,
+                "utterances": n_utterances,
+                "audio_s": filled.audio_s,
+                "wall_s": filled.wall_s,
+                "left_out": dict(sorted(filled.left_out.items())),
+            }
+        )
+        if options.json:
+            continue
         print(
             f"{source.spec.name} by {request.encoder.name}{part}: {filled.audio_s:.0f} s of audio encoded now, in "
-            f"{filled.wall_s:.0f} s, into {request.places.features_dir}; {len(filled.left_out)} of "
-            f"{len(plan.utterances(source))} utterances left out"
+            f"{filled.wall_s:.0f} s, into {request.places.features_dir}; {len(filled.left_out)} of {n_utterances} "
+            "utterances left out"
         )
         for key, reason in sorted(filled.left_out.items()):
             print(f"  {key}: {reason}")
+    if options.json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
     return 0
 
 
@@ -112,7 +134,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     from emobox_hf.sources.fetch_corpus import fetch_corpus
     from emobox_hf.sources.fetch_encoder import FETCHABLE, fetch_encoder
 
-    folder = fetch_corpus(load_spec(DEMO_CORPUS), say=print, watch=watch_bytes)
+    out = sys.stderr if arguments.json else sys.stdout
+    folder = fetch_corpus(load_spec(DEMO_CORPUS), say=lambda line: print(line, file=out, flush=True), watch=watch_bytes)
     if arguments.encoder in FETCHABLE:
         fetch_encoder(arguments.encoder)
     request = make_request(
@@ -123,5 +146,5 @@ def _demo(arguments: argparse.Namespace) -> int:
         output=arguments.output,
         overwrite=arguments.overwrite,
     )
-    print(draw_confusion(run_and_show(request)))
+    print(draw_confusion(run_and_show(request, as_json=arguments.json)), file=out)
     return 0

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emobox_hf.cli.options import add_places
+from emobox_hf.cli.places import add_places
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.sampling import BALANCED_PER_EMOTION
 from emobox_hf.errors import InputError

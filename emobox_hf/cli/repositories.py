@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from emobox_hf.cli.options import add_places
+from emobox_hf.cli.places import add_places
 
 
 def add_verbs(verbs: Any) -> None:

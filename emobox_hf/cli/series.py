@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from emobox_hf.errors import first_five
+from emobox_hf.errors import first_five, first_line
 
 if TYPE_CHECKING:
     from emobox_hf.experiments.series import Series
@@ -107,5 +107,5 @@ def _group_failures(reasons: Mapping[str, str]) -> list[str]:
     """A line for each reason, with the runs that failed for it; of a long reason its first line."""
     grouped: dict[str, list[str]] = {}
     for name, reason in reasons.items():
-        grouped.setdefault(reason.partition("\n")[0], []).append(name)
+        grouped.setdefault(first_line(reason), []).append(name)
     return [f"{first_five(names)}: {reason}" for reason, names in grouped.items()]

@@ -156,6 +156,14 @@ def test_an_encoder_without_frames_is_refused(
     assert "Choose a speech encoder" in err
 
 
+def test_extract_tells_as_json_what_it_did(place: Path, features: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--corpus", str(place / "alpha.toml"), "--data-dir", str(place / "alpha"), "--features", str(features)]
+    assert main(["extract", *words, "--encoder", str(saved("wav2vec2-group")), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["corpus"], row["utterances"], row["left_out"]) == ("alpha", 32, {})
+    assert (row["process"], row["processes"], row["features"]) == (0, 1, str(features))
+
+
 def test_experiment_runs_a_file_and_prints_its_report(
     place: Path, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,11 +2,13 @@
 mean-pooled float32 frames of the last layer, C fixed at 0.1."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from conftest import REAL_CACHE, fetch_or_skip
 
+from emobox_hf.cli.main import main
 from emobox_hf.corpora.configurations import list_folds
 from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest
@@ -72,3 +74,23 @@ def test_the_paper_s_head_is_far_from_chance(polish: Path, tmp_path: Path) -> No
     """Chance is 0.333; the reference's head gave 0.589 to 0.624 with one seed, by learning rate and epoch."""
     record = probe(polish, "whisper-tiny.en", "emobox", tmp_path)
     assert 0.52 < record.summary["ua"]["mean"] < 0.68
+
+
+def test_the_readme_shows_what_the_demo_prints_but_for_digits(
+    polish: Path, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scores and choices may differ between processors; the settings, their digest and the paper's table do not."""
+    fetch_or_skip(lambda: fetch_encoder("whisper-tiny.en"))
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo"]) == 0
+    _, _, printed = f"\n{capsys.readouterr().out}".partition("\npolish | ")
+    _, _, shown = (checkout / "README.md").read_text(encoding="utf-8").partition("\npolish | ")
+
+    def comparable(table: str) -> list[str]:
+        ours, end, rest = table.partition("\nvalidation: ")
+        return f"{re.sub(r'(rate|epoch)? *[0-9.]+', ' N', ours)}{end}{rest}".strip().splitlines()
+
+    assert comparable(printed) == comparable(shown.partition("\n```")[0])
+    assert main(["demo", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["folder"] == str(Path("runs/polish") / Path(printed.split()[-1]).parent.name)

@@ -1,4 +1,4 @@
-"""Options that several verbs share."""
+"""`--data-dir` and `--folds-dir`, which several verbs share."""
 
 import argparse
 from pathlib import Path
