@@ -12,9 +12,14 @@ class InputError(ValueError):
 
 
 def suggest(name: str, known: Collection[str]) -> str:
-    """`; did you mean 'iemocap'?` when a known name is close, else the sorted list of known names."""
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+    """`; did you mean 'iemocap'?` when a known name is close, else the sorted list of known names.
+
+    >>> suggest("faer", ["Fear", "Happy"])
+    "; did you mean 'Fear'?"
+    """
+    by_lower = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f"; did you mean {by_lower[close[0]]!r}?" if close else f"; known: {', '.join(sorted(known))}"
 
 
 def first_line(error: object) -> str:
