@@ -1,6 +1,8 @@
 """The main job on real speech with real weights. Figures of the reference: scikit-learn's logistic regression on
 mean-pooled float32 frames of the last layer, C fixed at 0.1."""
 
+import contextlib
+import io
 import json
 import re
 from pathlib import Path
@@ -70,20 +72,28 @@ def test_the_linear_head_scores_what_the_reference_does(polish: Path, encoder: s
     assert all(fold.n_test == 90 for fold in record.folds)
 
 
-def test_the_paper_s_head_is_far_from_chance(polish: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def demo(polish: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which `emobox demo` ran, and what it printed."""
+    fetch_or_skip(lambda: fetch_encoder("whisper-tiny.en"))
+    folder, out = tmp_path_factory.mktemp("demo"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.setenv("EMOBOX_CONFIG", "")
+        patch.chdir(folder)
+        assert main(["demo"]) == 0
+    return folder, f"\n{out.getvalue()}"
+
+
+def test_the_paper_s_head_is_far_from_chance(demo: tuple[Path, str]) -> None:
     """Chance is 0.333; the reference's head gave 0.589 to 0.624 with one seed, by learning rate and epoch."""
-    record = probe(polish, "whisper-tiny.en", "emobox", tmp_path)
+    folder, printed = demo
+    record = read_record((folder / printed.split()[-1]).parent)
     assert 0.52 < record.summary["ua"]["mean"] < 0.68
 
 
-def test_the_readme_shows_what_the_demo_prints_but_for_digits(
-    polish: Path, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_readme_shows_what_the_demo_prints_but_for_digits(demo: tuple[Path, str], checkout: Path) -> None:
     """Scores and choices may differ between processors; the settings, their digest and the paper's table do not."""
-    fetch_or_skip(lambda: fetch_encoder("whisper-tiny.en"))
-    monkeypatch.chdir(tmp_path)
-    assert main(["demo"]) == 0
-    _, _, printed = f"\n{capsys.readouterr().out}".partition("\npolish | ")
+    _, _, printed = demo[1].partition("\npolish | ")
     _, _, shown = (checkout / "README.md").read_text(encoding="utf-8").partition("\npolish | ")
 
     def comparable(table: str) -> list[str]:
@@ -91,6 +101,12 @@ def test_the_readme_shows_what_the_demo_prints_but_for_digits(
         return f"{re.sub(r'(rate|epoch)? *[0-9.]+', ' N', ours)}{end}{rest}".strip().splitlines()
 
     assert comparable(printed) == comparable(shown.partition("\n```")[0])
+
+
+def test_the_demo_s_record_is_printed_as_json(
+    demo: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, printed = demo
+    monkeypatch.chdir(folder)
     assert main(["demo", "--json"]) == 0
-    record = json.loads(capsys.readouterr().out)
-    assert record["folder"] == str(Path("runs/polish") / Path(printed.split()[-1]).parent.name)
+    assert json.loads(capsys.readouterr().out)["folder"] == str(Path(printed.split()[-1]).parent)
