@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from emobox_hf.bench.probe_rate import CLASSES, LAYERS, DrawnData, clock, draw_data, measure_precision
-from emobox_hf.probes import EmoboxHead, Job, LayerProbes, LinearHead, list_jobs
+from emobox_hf.probes import Job, LayerProbes, LinearHead, list_jobs
 from emobox_hf.probes.linear import train_linear_probes
 from emobox_hf.probes.train import DTYPES
 
@@ -35,13 +35,13 @@ Figures = dict[str, float]
 
 def fit_scikit_learn(vectors: Any, job: Job, *, labels: Any, tol: float) -> None:
     """One layer of one fold: a fit for each C, then the best one on train and validation together."""
-    settings, scores = EmoboxHead(), []
-    for c in settings.regularisation:
+    cs, scores = LinearHead().regularisation, []
+    for c in cs:
         solver = LogisticRegression(C=c, tol=tol, max_iter=2000 if tol == 1e-4 else 100_000)
         model = make_pipeline(StandardScaler(), solver).fit(vectors[job.train], labels[job.train])
         scores.append(model.score(vectors[job.validation], labels[job.validation]))
     both = np.concatenate([job.train, job.validation])
-    model.set_params(logisticregression__C=settings.regularisation[int(np.argmax(scores))])
+    model.set_params(logisticregression__C=cs[int(np.argmax(scores))])
     model.fit(vectors[both], labels[both]).predict_proba(vectors[job.test])
 
 

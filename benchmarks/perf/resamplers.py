@@ -101,10 +101,9 @@ def compare_sound(root: Path, paths: list[str], scratch: Path) -> None:
 
 def probe(arguments: argparse.Namespace, head: str, data_dir: Path, resampler: str) -> Path:
     """The folder of a run of the probe runner."""
-    seeds = {"seeds": tuple(arguments.seeds)} if head == "emobox" else {}
     request = make_request(
         corpus=CORPUS, encoder=arguments.encoder, data_dir=data_dir, head=head, resampler=resampler,
-        features=arguments.output / "features", output=arguments.output, **seeds,
+        features=arguments.output / "features", output=arguments.output, seeds=tuple(arguments.seeds),
     )  # fmt: skip
     return run_probe(request)
 

@@ -196,13 +196,16 @@ HEADS: Mapping[str, type[EmoboxHead] | type[LinearHead]] = {head.name: head for 
 
 
 def make_head(name: str, **options: Any) -> EmoboxHead | LinearHead:
-    """The head of a name, with those of the `options` that it has; the others are of other heads.
+    """The head of a name, with those of the `options` that it has; it does without those that only other heads have.
 
     Raises:
-        InputError: There is no such head, or it cannot be trained with such a value.
+        InputError: There is no such head, no head has such an option, or one cannot be trained with such a value.
     """
     if name not in HEADS:
         raise InputError(f"no head {name!r}{suggest(name, HEADS)}")
+    known = {field.name for kind in HEADS.values() for field in fields(kind)}
+    if unknown := sorted(set(options) - known):
+        raise InputError(f"no head has an option {unknown[0]!r}{suggest(unknown[0], known)}")
     kind = HEADS[name]
     own = {field.name for field in fields(kind)}
     chosen = {option: value for option, value in options.items() if option in own}

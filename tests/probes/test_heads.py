@@ -64,6 +64,8 @@ def test_a_head_is_made_by_its_name_with_the_options_that_it_has():
     assert make_head("linear", seeds=(1, 2), epochs=5) == LinearHead()
     with pytest.raises(InputError, match=r"no head 'liner'; did you mean 'linear'"):
         make_head("liner")
+    with pytest.raises(InputError, match=r"no head has an option 'sedes'; did you mean 'seeds'"):
+        make_head("linear", sedes=(1,))
 
 
 @pytest.mark.parametrize("name", HEADS)
