@@ -138,7 +138,7 @@ def _read_parcel(folder: Path, *, allow_missing: bool) -> _Parcel:
         return _Parcel(folder, METRIC, "space", tuple(files), "")
     if not folder.exists() and str(folder) in (*list_corpora(), METRIC):
         raise InputError(
-            f"{folder} is a name, and push takes a folder: `emobox build {folder} --out emobox/{folder}` writes one, "
+            f"{folder} is a name, and push takes a folder: `emobox build {folder} --out built/{folder}` writes one, "
             f"then `emobox push emobox/{folder} --repo OWNER/NAME`"
         )
     found = f"its {CARD} is another one" if (folder / CARD).is_file() else f"it has no {CARD}"

@@ -312,7 +312,7 @@ def test_a_folder_of_another_kind_is_refused(name: str, message: str, hub: Hub, 
 
 
 def test_the_name_of_a_corpus_is_not_a_folder(api: HfApi) -> None:
-    with pytest.raises(InputError, match="`emobox build iemocap --out emobox/iemocap` writes one"):
+    with pytest.raises(InputError, match="`emobox build iemocap --out built/iemocap` writes one"):
         push_folder(Path("iemocap"), REPO, api=api)
 
 
@@ -348,7 +348,7 @@ def test_the_command_takes_the_hub_and_the_token_from_the_environment(folder: Pa
     ("argv", "message"),
     [
         (["FOLDER", "--repo", REPO, "--public"], "--i-have-the-right"),
-        (["iemocap", "--repo", REPO], "`emobox build iemocap --out emobox/iemocap`"),
+        (["iemocap", "--repo", REPO], "`emobox build iemocap --out built/iemocap`"),
         (["FOLDER", "--repo", "polish"], "expected OWNER/NAME"),
     ],
     ids=["public", "name", "repo"],
