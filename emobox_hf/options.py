@@ -81,8 +81,10 @@ class Parser(argparse.ArgumentParser):
         """The message with a suggestion, None where nothing is close."""
         if match := re.match(r"argument (\S+): invalid choice: '(.*?)' \(choose from (.*)\)", message):
             name, typed, known = match[1], match[2], re.findall(r"[^\s,']+", match[3])
-            what = f"no {name.lower()} {typed!r}" if name.isupper() else f"{name}: no {typed!r}"
-            return _close(typed, known, what)
+            if not name.isupper():
+                return _close(typed, known, f"{name}: no {typed!r}")
+            what = f"no {name.lower()} {typed!r}"  # of which there are too many for one line
+            return _close(typed, known, what) or f"{what}; `{self.prog} --help` lists them"
         if match := re.match(r"unrecognized arguments: (--[\w-]+)", message):
             return _close(match[1], self._flags(), message)
         if match := re.match(r"the following arguments are required: (.*)", message):

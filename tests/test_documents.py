@@ -1,12 +1,16 @@
 """README.md and CONTRIBUTING.md: what they name is there, what is there they name."""
 
 import argparse
+import json
 import re
+import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from emobox_hf.cli.main import build_parser, check_config
+from emobox_hf.cli.main import build_parser, check_config, main
 from emobox_hf.experiments.request import parse_request
 from emobox_hf.report.kinds import KINDS
 
@@ -77,6 +81,38 @@ def test_the_readme_s_file_of_defaults_is_one(checkout: Path, tmp_path: Path, mo
     request = parse_request(["--corpus", "iemocap"], prog="p")
     assert (request.encoder.name, request.head.seeds) == ("microsoft/wavlm-large", (0, 1, 2))
     assert (request.places.output, request.features.output_norm) == (tmp_path / "runs", True)
+
+
+@pytest.fixture
+def own_specs(checkout: Path) -> dict[str, str]:
+    """The two specs of CONTRIBUTING's five steps: labels in paths, labels in a CSV table."""
+    steps = section(read(checkout, "CONTRIBUTING.md"), "## A corpus of your own, in five steps")
+    whole, discovery = (textwrap.dedent(block) for block in re.findall(r"```toml\n(.*?) *```", steps, re.DOTALL))
+    before, after = whole.split("[discovery]")[0], whole[whole.index("[labels]") :]
+    return {"paths": whole, "tables": f"{before}{discovery}\n{after}"}
+
+
+@pytest.mark.parametrize("kind", ["paths", "tables"])
+def test_a_corpus_of_one_s_own_is_found_by_the_spec_that_contributing_shows(
+    kind: str, own_specs: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.toml").write_text(own_specs[kind], encoding="utf-8")
+    rows = [
+        (f"s{s}", word, f"{word}_{s}{i}.wav") for s in range(1, 5) for word in ("angry", "neutral") for i in range(3)
+    ]
+    for speaker, _, name in rows:
+        path = tmp_path / "data" / ("audio" if kind == "tables" else speaker) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.zeros(400), 16_000)
+    if kind == "tables":
+        lines = ["filename,emotion,who", *(f"{name},{word},{speaker}" for speaker, word, name in rows)]
+        (tmp_path / "data" / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+    spec, folder, table = str(tmp_path / "mine.toml"), ["--data-dir", str(tmp_path / "data")], str(tmp_path / "m.csv")
+    assert main(["check", spec, *folder]) == 0
+    assert "found       24 of 24 utterances" in capsys.readouterr().out
+    assert main(["manifest", spec, *folder, "--out", table]) == 0
+    assert main(["split", table, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out.partition("\n")[2])) == 4  # what step 3 puts into the spec
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])

@@ -56,6 +56,7 @@ def test_without_a_verb_the_help_is_printed(capsys: pytest.CaptureFixture[str]) 
     ("words", "message"),
     [
         (["chekc", "polish"], "no verb 'chekc'; did you mean 'check'"),
+        (["help"], "emobox: no verb 'help'; `emobox --help` lists them\n"),
         (["--verison"], "did you mean '--version'"),
         (["check", "polish", "--data-dri", "x"], "did you mean '--data-dir'"),
         (["probe", "--corpus", "polish"], "required: --encoder"),
