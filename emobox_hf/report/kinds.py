@@ -77,5 +77,5 @@ KINDS: Mapping[str, Kind] = {
     "layers": Kind("UA by layer", lambda runs, options: [layers_table(runs)]),
     "partition": Kind("one encoder under several kinds of folds", lambda runs, options: [partition_table(runs)]),
     "noise": Kind("labels that probes on random folds doubt, or that pseudo-labels differ from", noise_tables),
-    "languages": Kind("languages that an encoder has heard, and others", _languages),
+    "languages": Kind("languages in the training data of an encoder, and others", _languages),
 }
