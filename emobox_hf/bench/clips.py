@@ -1,4 +1,4 @@
-"""Clips to measure with: noise of the lengths of utterances, whole batches of a large corpus."""
+"""Noise clips as long as utterances are, in whole batches of a large corpus: what speed is measured with."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -18,8 +18,8 @@ CORPUS_CLIPS = 8_000  # the mean of EmoBox's corpora
 
 def draw_durations(n: int) -> list[float]:
     """Seconds of `n` clips, 0.6 to 12 s, evenly spread by their logarithm: 3.8 s on average (EmoBox's have 4.0 s)."""
-    chance = np.random.default_rng(0)
-    return (SHORTEST_S * (LONGEST_S / SHORTEST_S) ** chance.random(n)).tolist()  # type: ignore[no-any-return]
+    rng = np.random.default_rng(0)
+    return (SHORTEST_S * (LONGEST_S / SHORTEST_S) ** rng.random(n)).tolist()  # type: ignore[no-any-return]
 
 
 @cache
@@ -28,7 +28,7 @@ def _draw_noise() -> Waveform:
 
 
 def make_noise(number: int, n_samples: int) -> Waveform:
-    """Float32 (n_samples,), quiet: cut from one piece, for drawing it anew would take longer than decoding speech."""
+    """Quiet noise, float32 (n_samples,), cut from one piece: drawing it anew takes longer than decoding speech."""
     noise = _draw_noise()
     return np.resize(noise[997 * number % (len(noise) // 2) :], n_samples)
 
@@ -36,9 +36,9 @@ def make_noise(number: int, n_samples: int) -> Waveform:
 def choose_clips(
     durations_s: Sequence[float], padded_s: Callable[[float], float], *, batch_s: float, audio_s: float
 ) -> tuple[list[Clip], float]:
-    """Whole batches of a corpus, evenly from the longest clips to the shortest, about `audio_s` of them; its padding.
+    """About `audio_s` seconds of clips in whole batches of a large corpus, and the share of padding in that corpus.
 
-    They stay the same batches when planned again without the others, and are paid for by the time of the whole.
+    Batches are taken evenly from the longest clips to the shortest; made again from these clips they are the same.
     """
     costs_s = [padded_s(duration) for duration in durations_s]
     batches = make_batches(costs_s, batch_s=batch_s)

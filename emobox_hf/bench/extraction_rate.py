@@ -21,7 +21,7 @@ EMOBOX_CLIPS, EMOBOX_H = 262_020, 294.0  # all 32 corpora, arXiv 2406.07162
 
 @dataclass(frozen=True)
 class Extraction:
-    """Extraction with one precision; medians over the rounds.
+    """How fast an encoder extracts in one precision; medians over the rounds.
 
     Attributes:
         precision: Of the forward pass, in accelerate's words.
@@ -53,7 +53,7 @@ class Extraction:
 
 @dataclass(frozen=True)
 class EncoderRates:
-    """An encoder: the loop, and ours in each precision.
+    """How fast an encoder extracts: by the plain loop, and by this package in each precision.
 
     Attributes:
         name: Its shape, folder or id.
@@ -97,7 +97,7 @@ def measure_encoder(
     sample: Sample,
     say: Callable[[str], object],
 ) -> EncoderRates:
-    """The loop and ours in every precision, in turn, as many times as there are rounds."""
+    """Rates of an encoder by the plain loop and by this package in every precision, in turn for so many rounds."""
     encoders = {precision: plain.build(device=device, precision=precision) for precision in precisions}
     one = next(iter(encoders.values()))
     clips, padding = choose_clips(
@@ -145,7 +145,7 @@ def summarize_rounds(
     done: Sequence[TimedExtraction],
     loops: Sequence[float],
 ) -> Extraction:
-    """Medians over the rounds; `loops` are the seconds that the loop of each takes for all of the work."""
+    """Rates of one precision, medians over the rounds; `loops` are the seconds of the loop for all of the work."""
     wall_s, flops = median(one.wall_s for one in done), work.flops
     return Extraction(
         precision=precision,
@@ -163,7 +163,7 @@ def summarize_rounds(
 
 
 def count_all(model: Any, clips: Sequence[Clip]) -> int | None:
-    """Operations for the clips; None for a model that cannot be counted."""
+    """Floating-point operations for all clips; None for a model whose operations cannot be counted."""
     try:
         return sum(count_flops(model, round(clip.duration_s * SAMPLE_RATE_HZ)) for clip in clips)
     except InputError:

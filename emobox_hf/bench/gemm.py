@@ -17,7 +17,7 @@ SQUARE = {"cpu": 2048, "cuda": 8192}
 
 @dataclass(frozen=True)
 class Gemm:
-    """A product (m, k) by (k, n), repeated.
+    """How fast one product of matrices is, (m, k) by (k, n).
 
     Attributes:
         dtype: Of the matrices.
@@ -38,7 +38,7 @@ Product = tuple[int, int, int]
 
 
 def list_products(device: torch.device, shapes: Iterable[Product] = ()) -> list[Product]:
-    """(m, k, n) of the feed-forward layers of `shapes`, else of `ENCODER_SHAPES`, and a square one."""
+    """Sizes (m, k, n) to measure: of the feed-forward layers of `shapes`, else `ENCODER_SHAPES`, and a square one."""
     kind = device.type if device.type in SQUARE else "cuda"
     of_encoders = tuple(shapes) or ENCODER_SHAPES[kind]
     products = [(m, k, n) for m, dim, width in of_encoders for k, n in ((dim, width), (width, dim))]
@@ -48,7 +48,7 @@ def list_products(device: torch.device, shapes: Iterable[Product] = ()) -> list[
 def measure_gemm(
     device: torch.device, dtype: torch.dtype, products: Iterable[Product], *, seconds: float
 ) -> list[Gemm]:
-    """The products one after the other, each for so many seconds at least.
+    """The rate of each product, repeated for `seconds` at least.
 
     On a CPU each is done as torch does it and with the weight laid out by oneDNN, and the faster one counts.
     """
@@ -66,7 +66,7 @@ def measure_gemm(
 
 
 def fastest(products: Iterable[Gemm]) -> Gemm:
-    """The fastest."""
+    """The fastest of some products."""
     return max(products, key=lambda product: product.tflops)
 
 
@@ -87,6 +87,6 @@ def seconds_per_call(call: Callable[[], object], device: torch.device, *, at_lea
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait for what is under way on a GPU."""
+    """Wait until a GPU has done all that was started."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,4 +1,4 @@
-"""What the machine at hand does with this package: one run, every rate beside what it is to be compared with.
+"""`emobox bench`: how fast this machine extracts, stores and probes, each rate beside what to compare it with.
 
 Nothing is read but weights that were asked for: clips are noise, models have random weights, the store lies in a
 temporary folder. It runs where there is torch and transformers alone.
@@ -60,7 +60,7 @@ class BenchRequest:
     scratch: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be measured."""
+        """Refuse options that cannot be measured with."""
         for name in self.shapes:
             if name not in SHAPES:
                 raise InputError(f"unknown shape {name!r}{suggest(name, SHAPES)}")
@@ -90,7 +90,7 @@ def choose_device(name: str | None) -> torch.device:
 
 
 def default_request(device: torch.device, *, is_quick: bool = False, **chosen: Any) -> BenchRequest:
-    """What suits a device: about four minutes on two cores, more work on a GPU; `chosen` replaces what it names."""
+    """The request that suits a device, about four minutes on two cores, with what is `chosen` in its place."""
     if is_quick:
         settings: dict[str, Any] = {
             "shapes": ("wav2vec2-toy", "whisper-toy"),
@@ -120,11 +120,11 @@ def default_request(device: torch.device, *, is_quick: bool = False, **chosen: A
 
 
 def run_bench(request: BenchRequest, say: Callable[[str], object]) -> dict[str, Any]:
-    """Measure; figures for JSON, see `extraction_rate`, `gemm`, `store_rate` and `probe_rate`.
+    """The figures of all chosen parts as plain JSON, see `extraction_rate`, `gemm`, `store_rate` and `probe_rate`.
 
     Args:
         request: What.
-        say: Is told what is being measured.
+        say: Called with a line of progress.
 
     Raises:
         InputError: An encoder cannot be had.

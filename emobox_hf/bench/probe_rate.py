@@ -19,7 +19,7 @@ SEEDS, LOOP_PROBES = 3, 3
 
 @dataclass(frozen=True, eq=False)
 class DrawnData:
-    """Data of EmoDB's size, unless other numbers are asked for.
+    """Random features of a corpus, by default of EmoDB's size.
 
     Attributes:
         frames: float16 (all frames, 768), 50 a second, 2.8 s a clip on average.
@@ -38,7 +38,7 @@ class DrawnData:
 
 @dataclass(frozen=True)
 class ProbeRates:
-    """Training in one precision: 5 folds, 2 learning rates and 3 seeds, validation after every epoch.
+    """How fast probes train in one precision: 5 folds, 2 learning rates and 3 seeds, validation after every epoch.
 
     Attributes:
         precision: Of the frame layer.
@@ -58,7 +58,7 @@ class ProbeRates:
 
 
 def draw_data(n_clips: int = CLIPS) -> DrawnData:
-    """Draw it; always the same."""
+    """Random features and labels, the same in every call."""
     rng = np.random.default_rng(0)
     lengths = np.clip(
         rng.gamma(7.3, 2.8 * 50 / 7.3, n_clips).astype(int), 60, 450
@@ -78,13 +78,13 @@ def draw_data(n_clips: int = CLIPS) -> DrawnData:
 
 
 def measure_probes(device: torch.device, *, n_clips: int, epochs: int) -> list[ProbeRates]:
-    """Train by both ways, in each precision."""
+    """Training rates by this package and by a plain loop, in each precision."""
     data = draw_data(n_clips)
     return [measure_precision(data, device, precision, epochs=epochs) for precision in DTYPES]
 
 
 def measure_precision(data: DrawnData, device: torch.device, precision: Any, *, epochs: int) -> ProbeRates:
-    """Train by both ways; the loop trains a part of the probes."""
+    """Training rates by this package and by a plain loop, which trains a part of the probes, in one precision."""
     settings = EmoboxHead(seeds=tuple(range(SEEDS)), epochs=epochs, warmup_epochs=epochs // 10, precision=precision)
     jobs, dtype = list_jobs(data.splits, settings.seeds), DTYPES[settings.precision]
     n_rates = len(settings.learning_rates)
@@ -103,14 +103,14 @@ def measure_precision(data: DrawnData, device: torch.device, precision: Any, *, 
 
 
 def clock(work: Callable[[], object]) -> float:
-    """Seconds; all that is timed here ends by fetching results, so no device is still busy."""
+    """Seconds that `work` takes; all that is timed here ends by fetching results, so no device is still busy."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def train_plain(data: DrawnData, job: Job, rate: float, epochs: int, dtype: torch.dtype, device: torch.device) -> None:
-    """One probe with padded batches, nn.Linear and Adam; validation once an epoch."""
+    """Train one probe as one would write it: padded batches, nn.Linear, Adam; validation once an epoch."""
     clips = torch.split(data.frames.to(device, dtype), data.offsets.diff().tolist())
     targets = torch.from_numpy(data.labels).to(device)
     frame, utterance = nn.Linear(DIM, HIDDEN).to(device), nn.Linear(HIDDEN, CLASSES).to(device)

@@ -12,7 +12,7 @@ def bench_tables(figures: dict[str, Any]) -> list[Table]:
 
 
 def describe_run(figures: dict[str, Any]) -> str:
-    """Machine, versions, when."""
+    """A line that says when and on which machine, with which versions, a bench ran."""
     machine = figures["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     where = machine.get("device_name") or f"{machine['n_threads']} threads of {machine['n_cores']} cores"
@@ -111,7 +111,7 @@ def _probes_table(probes: Any) -> Table:
 
 
 def _three(value: float | None) -> str | None:
-    """Three digits, without an exponent."""
+    """A number with three digits, without an exponent."""
     if value is None:
         return None
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

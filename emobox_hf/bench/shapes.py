@@ -38,7 +38,7 @@ class PlainModel:
     is_random: bool
 
     def build(self, *, device: str | torch.device, precision: Precision) -> Encoder:
-        """Our encoder of the same weights."""
+        """This package's encoder with the same weights."""
         if self.is_random:
             return build_encoder(self.model, self.extractor, self.identity, device=device, precision=precision)
         return load_encoder(self.identity, device=device, precision=precision)

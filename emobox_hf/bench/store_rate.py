@@ -16,7 +16,7 @@ SHARD_CLIPS = 150  # ten minutes
 
 @dataclass(frozen=True)
 class StoreRates:
-    """A store of float16 frames and pooled vectors.
+    """How fast a store of float16 frames and pooled vectors is written and read.
 
     Attributes:
         n_clips: Utterances in it, four seconds each.
@@ -34,10 +34,10 @@ class StoreRates:
 
 
 def measure_store(n_clips: int, scratch: Path | None) -> StoreRates:
-    """Write so many utterances into a temporary store, read them all."""
-    chance = torch.Generator().manual_seed(0)
-    frames = torch.randn(N_FRAMES + SHARD_CLIPS, DIM, generator=chance)
-    pooled = torch.randn(N_LAYERS, 2, DIM, generator=chance)
+    """Rates of a temporary store, to which `n_clips` utterances are written and from which all are read."""
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randn(N_FRAMES + SHARD_CLIPS, DIM, generator=generator)
+    pooled = torch.randn(N_LAYERS, 2, DIM, generator=generator)
     keys = [f"clip-{number:06d}" for number in range(n_clips)]
     with tempfile.TemporaryDirectory(prefix="emobox-bench-", dir=scratch) as root:
         store = FeatureStore.open(Path(root), noise_key("store", "", "no"))
@@ -61,7 +61,7 @@ def measure_store(n_clips: int, scratch: Path | None) -> StoreRates:
 
 
 def noise_key(encoder: str, digest: str, precision: str) -> FeatureKey:
-    """The key of a temporary store."""
+    """The feature key of a temporary store."""
     return FeatureKey(
         corpus="noise",
         corpus_digest="",

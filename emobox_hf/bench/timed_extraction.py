@@ -1,4 +1,4 @@
-"""One extraction, and one loop as one would write it, with a clock.
+"""The time that one extraction takes, and that a loop takes as one would write it.
 
 The loop is EmoBox's: plain transformers in float32, one clip at a time, its feature extractor and the copy to the CPU
 included; but under `no_grad`, which EmoBox's lacks, so that it is as fast as such a loop can be, and it stores nothing.
@@ -27,7 +27,7 @@ from emobox_hf.precision import Precision
 
 @dataclass(frozen=True)
 class Sample:
-    """How much is measured, see `BenchRequest`."""
+    """How much sound an encoder is measured with, and how often, see `BenchRequest`."""
 
     audio_s: float
     loop_clips: int
@@ -38,7 +38,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class TimedExtraction:
-    """One extraction: seconds from clip to shard, those of the forward passes, the peak of products before it.
+    """What one extraction took: seconds from clip to shard, those in forward passes; the machine's peak before it.
 
     `peak` is in operations a second; `memory_mb` as `Extraction.pass_memory_mb`.
     """
@@ -58,18 +58,18 @@ class Clocked:
         self._spans: list[tuple[Any, Any]] = []
 
     def padded_s(self, duration_s: float) -> float:
-        """The encoder's."""
+        """Seconds that a clip takes up in the encoder."""
         return self.encoder.padded_s(duration_s)
 
     def encode(self, waveforms: Sequence[Waveform]) -> list[Encoded]:
-        """The encoder's."""
+        """What the encoder gives, timed."""
         before = self._mark()
         encoded = self.encoder.encode(waveforms)
         self._spans.append((before, self._mark()))
         return encoded
 
     def seconds(self) -> float:
-        """Of all passes so far."""
+        """Seconds of all forward passes so far."""
         if self.device.type != "cuda":
             return float(sum(after - before for before, after in self._spans))
         torch.cuda.synchronize(self.device)
@@ -85,7 +85,7 @@ class Clocked:
 
 
 def run_loop(plain: PlainModel, waveforms: Sequence[Waveform], device: torch.device) -> float:
-    """Seconds of the plain loop: the last hidden state of each, on the CPU."""
+    """Seconds that a plain loop takes to bring the last hidden state of each waveform to the CPU."""
     started = time.perf_counter()
     with torch.no_grad():
         for waveform in waveforms:
@@ -98,7 +98,7 @@ def run_loop(plain: PlainModel, waveforms: Sequence[Waveform], device: torch.dev
 def run_ours(
     plain: PlainModel, encoder: Encoder, precision: Precision, clips: Sequence[Clip], sample: Sample
 ) -> TimedExtraction:
-    """One extraction into a new store, and before it the products that its rate is compared with."""
+    """What one extraction into a new store took, and the machine's peak, measured right before."""
     device, config = encoder.backbone.device, plain.model.config
     width = getattr(config, "intermediate_size", None) or getattr(config, "encoder_ffn_dim", None) or 4 * encoder.dim
     shape = (max(1, round(encoder.batch_s * encoder.frame_rate_hz)), encoder.dim, int(width))

@@ -1,4 +1,4 @@
-"""Which clips are encoded together, and by which process: a function of the whole list alone.
+"""Which clips are encoded together, and by which process: decided by the whole list of clips alone.
 
 Neither the clips already stored nor the number of processes enters a batch. So the neighbours of a clip, and with them
 the last bit of its frames, are the same after an interruption and on any number of processes; and processes that start

@@ -22,7 +22,7 @@ BATCHES_AHEAD = 2  # of each worker: one in the making while another waits
 
 @dataclass(frozen=True)
 class Clip:
-    """One utterance to encode.
+    """One utterance to encode: its key, its length, and how to read its waveform.
 
     Attributes:
         key: Its key in the corpus.
@@ -37,11 +37,11 @@ class Clip:
 
 
 Loaded = tuple[Clip, Waveform | InputError]
-"""A clip with its sound, or with the reason why there is none."""
+"""A clip with its waveform, or with the reason why there is none."""
 
 
 def decode_ahead(batches: Sequence[Sequence[Clip]], *, n_workers: int) -> Generator[list[Loaded], None, None]:
-    """Each batch with its sound, in the order given; no more than `BATCHES_AHEAD` of each worker are held at a time.
+    """Each batch with its waveforms, in the order given; each worker is at most `BATCHES_AHEAD` batches ahead.
 
     Args:
         batches: Clips that are encoded together.
@@ -66,7 +66,7 @@ def decode_ahead(batches: Sequence[Sequence[Clip]], *, n_workers: int) -> Genera
 
 
 def default_workers(environment: Mapping[str, str] = os.environ) -> int:
-    """Processes that suit this machine: a core for each but the one that feeds the model, shared with `torchrun`'s."""
+    """How many processes decode by default: a core each, but one for the model; cores are shared with `torchrun`'s."""
     n_processes = max(1, int(environment.get("LOCAL_WORLD_SIZE") or 1))
     return min(MAX_WORKERS, max(0, count_cores() // n_processes - 1))
 

@@ -34,7 +34,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ExtractionReport:
-    """What one process did.
+    """How much one process extracted, and what it left out.
 
     Attributes:
         n_extracted: Utterances encoded and stored now.
@@ -172,7 +172,7 @@ def _share(
 
 @contextmanager
 def _sigterm_like_ctrl_c() -> Iterator[None]:
-    """SIGTERM, which launchers send, ends the block by SystemExit(143), once; a handler that is there already stays."""
+    """Within, SIGTERM, which launchers send, raises SystemExit(143) once; a handler that is there already stays."""
     is_ours = threading.current_thread() is threading.main_thread() and (
         signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )

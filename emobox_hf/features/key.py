@@ -15,7 +15,7 @@ FEATURE_FORMAT = 3
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureKey:
-    """Everything that shapes a stored number; two stores with one digest hold the same numbers.
+    """Everything that stored features depend on; two stores with one digest hold the same features.
 
     The whole-utterance norm (`--output_norm`) is missing on purpose: it is applied when a probe reads, never stored.
 

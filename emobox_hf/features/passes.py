@@ -1,4 +1,4 @@
-"""Batches through a model: in parts where memory is short or a clip is refused, and what comes out to the CPU."""
+"""Forward passes over batches, in parts where memory is short, and the copy of their outputs to the CPU."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -11,7 +11,7 @@ from emobox_hf.features.decoding import Clip, Waveform
 if TYPE_CHECKING:
     from emobox_hf.encoders.forward.backbone import Encoded
 
-# What a device or a library says in a RuntimeError of no class of its own when memory is short.
+# Messages of a RuntimeError where memory is short and torch has no class of its own for it.
 _MEMORY_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
 
 Pair = tuple[Clip, Waveform]
@@ -19,7 +19,7 @@ Output = TypeVar("Output")
 
 
 class SupportsEncode(Protocol):
-    """What extraction asks of an encoder."""
+    """The methods of an encoder that extraction calls."""
 
     def encode(self, waveforms: Sequence[Waveform]) -> "list[Encoded]":
         """Frames and pooled vectors of each waveform, float32 (samples,) at 16 kHz."""
@@ -90,7 +90,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 
 def fetch(encoded: "Sequence[Encoded]") -> "Callable[[], list[Encoded]]":
-    """Start to copy what an encoder gave to the CPU; the call that is given back waits for it.
+    """A function that waits for the encoder's output to be on the CPU; the copy is started now.
 
     From a GPU one copy a batch goes to pinned memory behind the forward pass, so that the next pass can be queued at
     once.

@@ -42,7 +42,7 @@ class RaggedFrames:
 
 
 def join_frames(utterances: Sequence[torch.Tensor]) -> RaggedFrames:
-    """Lay (time, dim) tensors end to end; at least one is needed."""
+    """The frames of utterances, (time, dim) each and at least one, end to end."""
     return RaggedFrames(torch.cat(list(utterances)), offsets_of([len(frames) for frames in utterances]))
 
 
@@ -77,10 +77,11 @@ def normalize_utterances(ragged: RaggedFrames) -> RaggedFrames:
 
 
 def normalize_pooled(pooled: torch.Tensor) -> torch.Tensor:
-    """Mean over the frames after `normalize_utterances`, from the statistics alone: float32 (n, layers, dim).
+    """Mean vectors of normalized utterances, from pooled statistics alone: float32 (n, layers, dim).
 
-    Each layer of an utterance is normed by itself. Its mean over time and dim is the mean of the means; its variance is
-    the mean variance within the dimensions plus the variance between their means.
+    They are the means that `normalize_utterances` gives; each layer of an utterance is normalized by itself. Its mean
+    over time and dim is the mean of the means; its variance is the mean variance within the dimensions plus the
+    variance between their means.
 
     Args:
         pooled: float32 (n, layers, 2, dim), mean and population standard deviation over the frames.

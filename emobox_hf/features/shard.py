@@ -1,4 +1,4 @@
-"""One shard of a store: a safetensors file with the features of some utterances, and the checks that guard them.
+"""One shard of a store: a safetensors file with the features of some utterances, and their checksums.
 
 Its tensors: `offsets` int64 (n + 1,) of the frames of each utterance; `checks` int64 (n, 2), CRC-32 of an utterance's
 frames with their scales, and of its pooled vectors; `scales` float16 (n, 2, dim) beside int8 frames; `pooled`
@@ -38,7 +38,7 @@ class DamagedShardError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """Where a shard lies and which utterances it holds; their numbers stay on disk.
+    """Where a shard lies and which utterances it holds; features stay on disk.
 
     Attributes:
         path: The safetensors file.
@@ -100,7 +100,7 @@ class Shard:
 
     @contextmanager
     def _open(self) -> Iterator[BinaryIO]:
-        """The file to read from; that it cannot be read, or ends too early, is damage."""
+        """The open file; within, reading errors and a file that ends too early raise DamagedShardError."""
         try:
             with open(self.path, "rb", buffering=0) as file:
                 yield file
@@ -139,7 +139,7 @@ def write_shard(folder: Path, key: FeatureKey, keys: Sequence[str], stored: Sequ
 
 
 def open_shard(path: Path, key: FeatureKey) -> Shard:
-    """The shard at `path`, its features unread; an index that this process has read before is not read again.
+    """The shard at `path`, of which only the index is read, once in a process.
 
     Raises:
         DamagedShardError: The file is torn, is no shard, its index changed, or it belongs to other features.

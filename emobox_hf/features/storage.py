@@ -1,4 +1,4 @@
-"""What an encoder gives for one utterance -> the numbers that are kept: half precision, or int8 with a scale."""
+"""Features of one utterance as they are stored: in half precision, or as int8 with a scale for each dimension."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -57,7 +57,7 @@ def to_storage(key: str, encoded: "Encoded", dtype: StorageDtype) -> Stored:
 
 
 def _convert(key: str, what: str, given: torch.Tensor, dtype: StorageDtype) -> torch.Tensor:
-    """A copy on the CPU, in the dtype that is read, of numbers that it holds."""
+    """A copy on the CPU in the dtype in which features are read; refused if a value does not fit."""
     # Always a copy: what was given may be a view of a whole padded batch, and would keep it in memory.
     converted = torch.empty(given.shape, dtype=READ_DTYPES[dtype]).copy_(given)
     if bool(converted.isfinite().all()):
@@ -88,6 +88,6 @@ def quantize(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def dequantize(quantized: torch.Tensor, scales: torch.Tensor) -> torch.Tensor:
-    """What `quantize` was given, to half a step: float16 (time, dim)."""
+    """Frames float16 (time, dim) from what `quantize` gives; each value is within half a step of the original."""
     middle, step = scales.to(torch.float32)
     return torch.addcmul(middle, quantized.to(torch.float32), step).to(torch.float16)

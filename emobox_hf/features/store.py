@@ -39,7 +39,7 @@ class FeatureStore:
 
     Attributes:
         folder: `<root>/<corpus>/<encoder>-<digest>`, made by the first write; holds `settings.json` and the shards.
-        key: What the numbers depend on.
+        key: What the features depend on.
     """
 
     folder: Path
@@ -128,13 +128,13 @@ class FeatureStore:
         return self.write_stored(keys, stored, writer=writer)
 
     def write_stored(self, keys: Sequence[str], stored: Sequence[Stored], *, writer: int = 0) -> Path:
-        """As `write_shard`, of what `to_storage` gave."""
+        """Store in one new shard what `to_storage` gave for `keys`, see `write_shard`."""
         if not self._settings.exists():
             write_text(self._settings, _settings_text(self.key))
         return write_shard(self.folder, self.key, keys, stored, writer=writer)
 
     def set_aside_damaged(self) -> list[str]:
-        """Rename every damaged shard, so that nothing reads it and its utterances are extracted again; what was wrong.
+        """What was wrong with each damaged shard; it is renamed, so that its utterances are extracted again.
 
         Any number of processes may do so at once; each tells what it renamed itself. `emobox store gc` deletes them.
         """

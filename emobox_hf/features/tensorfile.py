@@ -1,4 +1,4 @@
-"""Safetensors files by the byte: where each tensor lies, written without a copy and read a stretch at a time.
+"""Safetensors files, written piece by piece without a copy and read row by row.
 
 The library's `safe_open` gives rows too, but by a memory map: a file that is cut short or cannot be read while it is
 open ends the process with a bus error, where here it is a damaged shard that is made again. It took 1.1 to 2 times as
@@ -37,7 +37,7 @@ class Extent(NamedTuple):
 
 
 def place(tensors: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]) -> dict[str, Extent]:
-    """Tensors of the given dtypes and shapes one behind the other, the first at byte 0."""
+    """Where tensors of the given dtypes and shapes lie in a file, one behind the other from byte 0."""
     extents: dict[str, Extent] = {}
     start = 0
     for name, (dtype, shape) in tensors.items():
@@ -49,7 +49,7 @@ def place(tensors: Mapping[str, tuple[torch.dtype, tuple[int, ...]]]) -> dict[st
 def write(
     file: BinaryIO, extents: Mapping[str, Extent], metadata: Mapping[str, str], content: Iterable[torch.Tensor]
 ) -> None:
-    """Write a file of the tensors that `place` placed; `content` gives their memory in order, in pieces of any size."""
+    """Write a file of the tensors that `place` laid out; `content` gives them in order, in pieces of any size."""
     header: dict[str, Any] = {"__metadata__": metadata}
     for name, one in extents.items():
         header[name] = {"dtype": NAMES[one.dtype], "shape": one.shape, "data_offsets": [one.start, one.end]}
@@ -61,7 +61,7 @@ def write(
 
 
 def read_header(file: BinaryIO, size: int) -> tuple[dict[str, str], dict[str, Extent]]:
-    """Metadata and extents, by the bytes of the file, of a file of `size` bytes.
+    """The metadata of a file of `size` bytes, and where each of its tensors lies.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError, RecursionError: It is no such file, or damaged or cut short.
@@ -84,7 +84,7 @@ def read_header(file: BinaryIO, size: int) -> tuple[dict[str, str], dict[str, Ex
 
 
 def fill(file: BinaryIO, start: int, tensor: torch.Tensor) -> memoryview:
-    """Read from byte `start` on until a contiguous tensor is full; gives its memory.
+    """Fill a contiguous tensor with the bytes of a file from `start` on; gives its memory.
 
     Raises:
         ValueError: The file is too short.
@@ -101,6 +101,6 @@ def fill(file: BinaryIO, start: int, tensor: torch.Tensor) -> memoryview:
 
 
 def memory_of(tensor: torch.Tensor) -> memoryview:
-    """The bytes of a contiguous CPU tensor, not a copy."""
+    """The memory of a contiguous CPU tensor as bytes, not a copy."""
     view: memoryview = tensor.view(-1).view(torch.uint8).numpy().data
     return view

@@ -1,4 +1,4 @@
-"""What comes out of the encoder into shards, on a thread of its own: fetched, checked, converted, hashed, written."""
+"""Features from the encoder are checked, converted and written into shards, on a thread of their own."""
 
 import time
 from collections import deque
@@ -89,7 +89,7 @@ class ShardWriter:
 
 
 def _use_one_core(thread: ThreadPoolExecutor) -> None:
-    """Let what a pool of one thread computes stay on one core.
+    """Make torch compute on one core in a pool of one thread.
 
     GNU's OpenMP keeps a team of threads for every thread that computes in parallel, and where they outnumber the cores
     all of them sleep between two operations instead of waiting, the encoder's too.

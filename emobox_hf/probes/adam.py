@@ -1,4 +1,4 @@
-"""Adam over a stack of jobs, each with its own count of steps and each number with its own learning rate."""
+"""Adam for a stack of jobs: each job counts its own steps, each parameter has its own learning rate."""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
 class Adam:
-    """The moments of a stack; updates are those of torch's Adam with its defaults (Kingma and Ba, algorithm 1).
+    """Adam's moments for a stack of jobs; updates are those of torch's Adam by default (Kingma and Ba, algorithm 1).
 
     Args:
-        flat: The weights, float32 (jobs, numbers).
-        rates: The learning rate of each number at scale 1, (numbers,).
+        flat: The weights, float32 (jobs, parameters).
+        rates: The learning rate of each parameter at scale 1, (parameters,).
     """
 
     def __init__(self, flat: torch.Tensor, rates: torch.Tensor) -> None:
@@ -24,7 +24,9 @@ class Adam:
         self.steps_done = np.zeros(len(flat), dtype=np.int64)
 
     def plan(self, is_active: NDArray[np.bool_], scale: float) -> Iterator[torch.Tensor]:
-        """What the steps of an epoch need besides the gradients, copied to the device at once.
+        """Factors of the moments and of the update, (4, jobs, 1) for each step of an epoch.
+
+        They are copied to the device at once.
 
         Args:
             is_active: (steps, jobs); where False, a job has no batch left, and keeps its weights and moments.
@@ -44,7 +46,7 @@ class Adam:
         return iter(torch.from_numpy(factors[..., None].astype(np.float32)).to(self.first.device))
 
     def step(self, flat: torch.Tensor, gradient: torch.Tensor, factors: torch.Tensor) -> None:
-        """Change `flat` in place by one step; `factors` (4, jobs, 1) is the plan's, `gradient` may be overwritten."""
+        """Update the parameters `flat` in place by one step; `factors` are from `plan`, `gradient` is overwritten."""
         first, second, root, scale = factors
         self.first.lerp_(gradient, first)
         self.second.lerp_(gradient.square_(), second)

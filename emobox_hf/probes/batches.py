@@ -1,4 +1,4 @@
-"""Batches for several jobs at once: ragged frames laid end to end, gathered where they are or streamed from memory."""
+"""Batches for several jobs at once, their frames end to end, from the device's memory or streamed to it."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,10 +18,10 @@ MOST_OF_FREE_MEMORY = 0.5
 
 
 class Batch(NamedTuple):
-    """One step's items of each job, their frames end to end. Jobs with fewer frames are padded at the end.
+    """The utterances (items) of one step of each job, their frames end to end; shorter jobs are padded at the end.
 
     Attributes:
-        frames: (jobs, frames, dim). Padding repeats some frame of the job: it is told by `owner`, never by value.
+        frames: (jobs, frames, dim). Padding repeats some frame of the job: `owner` says which it is, never the value.
         owner: int64 (jobs, frames), the item a frame belongs to; `items` where it is padding.
         lengths: int64 (jobs, items), frames of each item; 0 where a job has fewer items.
         targets: int64 (jobs, items), labels; 0 where a job has fewer items.
@@ -33,7 +33,9 @@ class Batch(NamedTuple):
     targets: torch.Tensor
 
     def averages(self) -> torch.Tensor:
-        """float32 (jobs, items, frames) whose product with frames is each item's mean; 0 for items that are not.
+        """Averaging matrices float32 (jobs, items, frames): their product with frames is the mean of each item.
+
+        Rows of items that a job lacks are 0.
 
         A product of matrices adds up in a fixed order on every device, which a scatter does not.
         """
@@ -42,7 +44,7 @@ class Batch(NamedTuple):
 
 
 def list_batches(parts: Sequence[Indices], batch_size: int) -> Indices:
-    """Items int64 (steps, jobs, batch_size) of each job's part in its order; -1 where a job has none left."""
+    """Indices of utterances int64 (steps, jobs, batch_size), batch by batch in the order given; -1 fills up."""
     steps = max(-(-len(part) // batch_size) for part in parts)
     items = np.full((len(parts), steps * batch_size), -1)
     for row, part in zip(items, parts, strict=True):
@@ -52,12 +54,12 @@ def list_batches(parts: Sequence[Indices], batch_size: int) -> Indices:
 
 @dataclass(frozen=True, eq=False)
 class BatchSource:
-    """Where batches come from.
+    """Labelled frames, and on which device and in which dtype their batches are needed.
 
     Attributes:
         data: Its frames lie on `device`, or in memory if they are streamed to it.
-        device: Where batches are wanted.
-        dtype: In what their frames are wanted.
+        device: Of the batches.
+        dtype: Of their frames.
     """
 
     data: ProbeData
@@ -82,7 +84,7 @@ class BatchSource:
         return (batch._replace(frames=_convert(batch.frames, self.dtype)) for batch in gathered)
 
     def _gather(self, starts: torch.Tensor, lengths: torch.Tensor, targets: torch.Tensor, n_frames: int) -> Batch:
-        """From first rows, lengths and labels (jobs, items) to a batch; no value of theirs is waited for."""
+        """A batch from first rows, lengths and labels of its items, (jobs, items), without waiting for the device."""
         n_jobs, n_items = lengths.shape
         ends = lengths.cumsum(dim=1)
         position = torch.arange(n_frames, device=lengths.device).repeat(n_jobs, 1)  # (jobs, frames)
@@ -94,7 +96,7 @@ class BatchSource:
 
 
 def make_batch_source(data: ProbeData, device: torch.device, dtype: torch.dtype) -> BatchSource:
-    """Batches on `device`: frames are moved there whole if they fit, else they stay in memory and are streamed."""
+    """A source of batches on `device`; all frames are moved there if they fit, else they are streamed."""
     if device.type == "cpu":
         return BatchSource(data, data.frames.device, dtype)  # the same as `device`, which may be called cpu:0
     # Frames of half precision stay so; bfloat16 takes as much room as float16 and spares a conversion each step.

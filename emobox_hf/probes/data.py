@@ -29,7 +29,7 @@ class ProbeData:
 
 
 def check_data(frames: torch.Tensor, offsets: object, labels: object, n_classes: int) -> ProbeData:
-    """The arrays as ProbeData.
+    """Frames, offsets and labels as ProbeData, after they were checked.
 
     Raises:
         InputError: Shapes or dtypes do not fit, an utterance has no frames, or a label is out of range.
@@ -48,7 +48,7 @@ def check_data(frames: torch.Tensor, offsets: object, labels: object, n_classes:
 
 
 def check_labels(labels: object, n_classes: int) -> Indices:
-    """The labels as int64 (n,).
+    """The labels as int64 (n,), after they were checked.
 
     Raises:
         InputError: They are not whole numbers in one row, or one is out of range.

@@ -35,7 +35,7 @@ class Weights(NamedTuple):
 
 @dataclass(frozen=True)
 class WeightLayout:
-    """How the weights of one job lie in one row of numbers: layer by layer, within a layer rate by rate."""
+    """Where each weight of a job lies in one row of parameters: layer by layer, within a layer rate by rate."""
 
     rates: int
     dim: int
@@ -44,11 +44,11 @@ class WeightLayout:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Numbers of each of the four weights, for one rate."""
+        """Parameters of each of the four weights, for one rate."""
         return self.hidden * self.dim, self.hidden, self.classes * self.hidden, self.classes
 
     def view(self, flat: torch.Tensor) -> Weights:
-        """The weights that `flat` (jobs, numbers) holds; they share its memory."""
+        """The weights that `flat` (jobs, parameters) holds; they share its memory."""
         ends = list(accumulate(self.rates * size for size in self.sizes))
         frame, frame_bias, utterance, bias = flat.tensor_split(ends[:-1], dim=1)
         return Weights(
@@ -58,8 +58,8 @@ class WeightLayout:
             bias.view(-1, self.rates, 1, self.classes),
         )
 
-    def rate_of_numbers(self) -> torch.Tensor:
-        """Which learning rate each number of a row belongs to, int64 (numbers,)."""
+    def rate_of_parameters(self) -> torch.Tensor:
+        """Which learning rate each parameter of a row belongs to, int64 (parameters,)."""
         rates = torch.arange(self.rates)
         return torch.cat([rates.repeat_interleave(size) for size in self.sizes])
 
@@ -72,7 +72,7 @@ class Validation(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What became of a job: a candidate for each learning rate, the one chosen, float32 (n_test, n_classes)."""
+    """A trained job: a candidate for each learning rate, the chosen one, its float32 (n_test, n_classes)."""
 
     candidates: list[Candidate]
     chosen: Candidate
@@ -84,7 +84,7 @@ History = list[list[list[Validation]]]
 
 
 def draw_weights(dim: int, hidden_dim: int, n_classes: int, generator: torch.Generator) -> list[torch.Tensor]:
-    """First weights (hidden, dim), (hidden,), (classes, hidden), (classes,) of one head.
+    """Initial weights (hidden, dim), (hidden,), (classes, hidden), (classes,) of one head.
 
     Each layer is uniform within 1 / sqrt(inputs): the rule of torch's Linear, which EmoBox uses.
     """
@@ -102,7 +102,7 @@ def draw_weights(dim: int, hidden_dim: int, n_classes: int, generator: torch.Gen
 
 
 def generator_of(job: Job, purpose: str) -> torch.Generator:
-    """A source of chance for one purpose of one job: SHA-256 of seed, fold and purpose, so jobs can run anywhere."""
+    """A random generator for one purpose of one job, seeded with SHA-256 of seed, fold and purpose."""
     digest = hashlib.sha256(f"{job.seed}\n{job.fold}\n{purpose}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
@@ -121,29 +121,30 @@ def forward(weights: Weights, batch: Batch, averages: torch.Tensor) -> tuple[tor
 
 
 def backward(weights: Weights, batch: Batch, gradients: Weights) -> None:
-    """Write into `gradients` those of each head's mean cross-entropy over its items of the batch.
+    """Write the gradients of each head's mean cross-entropy over its batch into `gradients`.
 
-    Written out, because frames need no gradient and each item hands the same one to all its frames: what autograd
-    would multiply (frames x items x hidden) is looked up here.
+    Written out, because frames need no gradient and all frames of an item have the same one: what autograd would
+    multiply (frames x items x hidden) is looked up here.
     """
     hidden, pooled, logits = forward(weights, batch, batch.averages())
     is_item = batch.lengths > 0
     share = is_item / is_item.sum(dim=1, keepdim=True).clamp(min=1)  # (jobs, items)
-    wanted = functional.one_hot(batch.targets, logits.shape[-1])[:, None]  # (jobs, 1, items, classes)
-    error = (logits.softmax(dim=-1) - wanted) * share[:, None, :, None]
+    one_hot = functional.one_hot(batch.targets, logits.shape[-1])[:, None]  # (jobs, 1, items, classes)
+    error = (logits.softmax(dim=-1) - one_hot) * share[:, None, :, None]
     gradients.utterance.copy_(error.mT @ pooled)
     gradients.utterance_bias.copy_(error.sum(dim=2, keepdim=True))
     means = (error @ weights.utterance).transpose(1, 2).flatten(2)  # (jobs, items, rates * hidden)
     rows = functional.pad(means / batch.lengths.clamp(min=1)[:, :, None], (0, 0, 0, 1))  # one row of 0 for padding
     first = torch.arange(len(rows), device=rows.device)[:, None] * rows.shape[1]
-    handed = rows.to(hidden.dtype).flatten(0, 1).index_select(0, (first + batch.owner).flatten())
-    handed = torch.ops.aten.threshold_backward(handed.view_as(hidden), hidden, 0)  # (jobs, frames, rates * hidden)
-    gradients.frame.copy_(multiply(handed.mT, batch.frames))
-    gradients.frame_bias.copy_(handed.sum(dim=1, keepdim=True, dtype=torch.float32))
+    frame_gradient = rows.to(hidden.dtype).flatten(0, 1).index_select(0, (first + batch.owner).flatten())
+    frame_gradient = frame_gradient.view_as(hidden)  # (jobs, frames, rates * hidden)
+    frame_gradient = torch.ops.aten.threshold_backward(frame_gradient, hidden, 0)
+    gradients.frame.copy_(multiply(frame_gradient.mT, batch.frames))
+    gradients.frame_bias.copy_(frame_gradient.sum(dim=1, keepdim=True, dtype=torch.float32))
 
 
 def multiply(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Product of two stacks of matrices; a stack of one as plain matrices, which is faster on a CPU."""
+    """The product of two stacks of matrices; a stack of one is multiplied as plain matrices, faster on a CPU."""
     return (one[0] @ other[0])[None] if len(one) == 1 else one @ other
 
 
@@ -151,7 +152,7 @@ def multiply(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 def train_stack(
     source: BatchSource, jobs: Sequence[Job], settings: EmoboxHead, *, tick: Callable[[int], object]
 ) -> list[Trained]:
-    """Train all learning rates of all `jobs` as one computation; each is what it would be alone, up to rounding.
+    """Probes of all `jobs` and learning rates, trained as one computation; each as if alone, up to rounding.
 
     All learning rates of a job start from the same weights and see the same batches. The choice looks at the
     validation part alone: within a learning rate the epoch with the best UA, then the lower loss, then the earlier
@@ -167,25 +168,25 @@ def train_stack(
     flat = _first_weights(jobs, layout).to(source.device)
     best, gradient = flat.clone(), torch.empty_like(flat)
     weights, gradients = layout.view(flat), layout.view(gradient)
-    rate_of_numbers = layout.rate_of_numbers().to(source.device)
-    adam = Adam(flat, torch.tensor(settings.learning_rates).to(source.device)[rate_of_numbers])
-    chances = [generator_of(job, "batches") for job in jobs]
+    rate_of_parameters = layout.rate_of_parameters().to(source.device)
+    adam = Adam(flat, torch.tensor(settings.learning_rates).to(source.device)[rate_of_parameters])
+    generators = [generator_of(job, "batches") for job in jobs]
     batch_size = settings.batch_size
     validation = list_batches([job.validation for job in jobs], batch_size)
     history: History = [[[] for _ in settings.learning_rates] for _ in jobs]
     for epoch in range(settings.epochs):
         items = list_batches(
-            [_shuffle(job.train, chance) for job, chance in zip(jobs, chances, strict=True)], batch_size
+            [_shuffle(job.train, generator) for job, generator in zip(jobs, generators, strict=True)], batch_size
         )
         scale = scale_learning_rate(epoch, epochs=settings.epochs, warmup_epochs=settings.warmup_epochs)
         steps = adam.plan(items[:, :, 0] >= 0, scale)
         for step, batch in zip(steps, source.read(items), strict=True):
             backward(weights, batch, gradients)
             adam.step(flat, gradient, step)
-        is_better = _note(history, jobs, *_validate(weights, source, validation))
-        best = torch.where(is_better.to(source.device)[:, rate_of_numbers], flat, best)
+        is_better = _add_epoch(history, jobs, *_validate(weights, source, validation))
+        best = torch.where(is_better.to(source.device)[:, rate_of_parameters], flat, best)
         tick(len(jobs))
-    return _apply(source, jobs, settings, layout.view(best), history)
+    return _predict_test(source, jobs, settings, layout.view(best), history)
 
 
 def best_validation(validations: Sequence[Validation]) -> int:
@@ -199,7 +200,7 @@ def _shuffle(items: Indices, generator: torch.Generator) -> Indices:
 
 
 def _first_weights(jobs: Sequence[Job], layout: WeightLayout) -> torch.Tensor:
-    """float32 (jobs, numbers); all rates of a job begin alike."""
+    """Initial parameters float32 (jobs, parameters); all rates of a job begin alike."""
     rows = []
     for job in jobs:
         drawn = draw_weights(layout.dim, layout.hidden, layout.classes, generator_of(job, "weights"))
@@ -208,23 +209,25 @@ def _first_weights(jobs: Sequence[Job], layout: WeightLayout) -> torch.Tensor:
 
 
 def _validate(weights: Weights, source: BatchSource, items: Indices) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """UA and mean cross-entropy, (jobs, rates) each; all that an epoch fetches from the device."""
+    """UA and mean cross-entropy of the validation parts, (jobs, rates) each; all that leaves the device in an epoch."""
     found = []
     for batch in source.read(items):
         *_, logits = forward(weights, batch, batch.averages())
-        wanted = functional.one_hot(batch.targets, logits.shape[-1]) * (batch.lengths > 0)[:, :, None]
-        wanted = wanted[:, None].to(logits.dtype)  # (jobs, 1, items, classes)
+        one_hot = functional.one_hot(batch.targets, logits.shape[-1]) * (batch.lengths > 0)[:, :, None]
+        one_hot = one_hot[:, None].to(logits.dtype)  # (jobs, 1, items, classes)
         predicted = functional.one_hot(logits.argmax(dim=-1), logits.shape[-1]).to(logits.dtype)
-        loss = -(logits.log_softmax(dim=-1) * wanted).sum(dim=(2, 3))
-        found.append(torch.cat([(wanted.mT @ predicted).flatten(2), loss[:, :, None]], dim=2))
+        loss = -(logits.log_softmax(dim=-1) * one_hot).sum(dim=(2, 3))
+        found.append(torch.cat([(one_hot.mT @ predicted).flatten(2), loss[:, :, None]], dim=2))
     sums = torch.stack(found).sum(dim=0).cpu().numpy().astype(np.float64)  # (jobs, rates, classes * classes + 1)
     n_classes = source.data.n_classes
     confusion = sums[:, :, :-1].reshape(*sums.shape[:2], n_classes, n_classes)
     return ua(confusion), sums[:, :, -1] / (items >= 0).sum(axis=(0, 2))[:, None]
 
 
-def _note(history: History, jobs: Sequence[Job], uas: NDArray[np.float64], losses: NDArray[np.float64]) -> torch.Tensor:
-    """Add an epoch to the history; bool (jobs, rates), where it is the best so far."""
+def _add_epoch(
+    history: History, jobs: Sequence[Job], uas: NDArray[np.float64], losses: NDArray[np.float64]
+) -> torch.Tensor:
+    """Whether an epoch is the best so far, bool (jobs, rates), after it was added to the history."""
     is_better = torch.zeros(uas.shape, dtype=torch.bool)
     for (index, rate), loss in np.ndenumerate(losses):
         if not math.isfinite(loss):
@@ -238,10 +241,10 @@ def _note(history: History, jobs: Sequence[Job], uas: NDArray[np.float64], losse
     return is_better
 
 
-def _apply(
+def _predict_test(
     source: BatchSource, jobs: Sequence[Job], settings: EmoboxHead, best: Weights, history: History
 ) -> list[Trained]:
-    """Choose a learning rate for each job and predict its test part with that."""
+    """Each job's test part, predicted with the learning rate that validation prefers."""
     candidates = [
         [_candidate(rate, epochs) for rate, epochs in zip(settings.learning_rates, of_job, strict=True)]
         for of_job in history

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Head(Protocol):
-    """What the runner needs of a head.
+    """What every head offers, so that runs and records need not know which one it is.
 
     Attributes:
         name: What users call it.
@@ -35,7 +35,7 @@ class Head(Protocol):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """Seeds of what is drawn at random."""
+        """Seeds of the first weights and whatever else is drawn at random."""
         ...
 
     def settings(self) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class Head(Protocol):
 
     @classmethod
     def from_settings(cls, table: Mapping[str, Any]) -> Self:
-        """The head that `settings` told of."""
+        """The head with the settings of a record."""
         ...
 
     def train(
@@ -62,7 +62,7 @@ class Head(Protocol):
 
 
 class _Settings:
-    """Reading and writing the fields of a head as JSON."""
+    """A head's fields to and from plain JSON."""
 
     name: ClassVar[str]
 
@@ -73,7 +73,7 @@ class _Settings:
 
     @classmethod
     def from_settings(cls, table: Mapping[str, Any]) -> Self:
-        """The head that `settings` told of.
+        """The head with the settings of a record.
 
         Raises:
             TypeError: A setting is not the head's.
@@ -135,7 +135,7 @@ class EmoboxHead(_Settings):
         device: "str | torch.device" = "cpu",
         progress: bool = False,
     ) -> list[Probed]:
-        """See `Head.train` and `train.train_probes`."""
+        """One probe a job, trained and applied on frames as `train.train_probes` says."""
         from emobox_hf.probes.train import train_probes
 
         results = train_probes(*inputs, labels, n_classes, jobs, self, device=device, progress=progress)
@@ -170,7 +170,7 @@ class LinearHead(_Settings):
 
     @property
     def seeds(self) -> tuple[int, ...]:
-        """A single one: nothing is drawn."""
+        """A single seed, for nothing is drawn at random."""
         return (0,)
 
     def train(
@@ -183,7 +183,7 @@ class LinearHead(_Settings):
         device: "str | torch.device" = "cpu",
         progress: bool = False,
     ) -> list[Probed]:
-        """See `Head.train` and `linear.train_linear_probes`."""
+        """One probe a job, trained and applied on mean vectors as `linear.train_linear_probes` says."""
         from emobox_hf.probes.linear import train_linear_probes
 
         vectors, layers = inputs

@@ -1,4 +1,4 @@
-"""The nouns of probing: what is to be trained, and what came out."""
+"""Jobs, inputs and results of training probes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One setting that validation could choose, and how it did there. The test part is unknown here.
+    """A setting that validation chooses from, and its scores on the validation part; the test part is unknown here.
 
     Attributes:
         choice: `{"learning_rate": …, "epoch": …}` with the best epoch counted from 1, or `{"c": …}`.
@@ -70,7 +70,7 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class ProbeResult:
-    """What one job gave.
+    """A trained probe: what validation chose, and the probabilities of the test part.
 
     Attributes:
         fold: The job's fold.
@@ -99,7 +99,7 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class Probed:
-    """One fold and seed, whatever the head.
+    """The probe of one fold and seed that is scored, beside those of all layers.
 
     Attributes:
         result: The probe that is scored: of several layers, the one that validation prefers.
@@ -112,7 +112,7 @@ class Probed:
 
 @dataclass(frozen=True, eq=False)
 class LayerProbes:
-    """What one job of the `linear` head gave on the layers of an encoder.
+    """Probes of one job of the `linear` head on the layers of an encoder.
 
     Attributes:
         by_layer: One result a layer, in the order given.
@@ -126,7 +126,7 @@ class LayerProbes:
     weighted: ProbeResult | None
 
     def choose_layer(self) -> Probed:
-        """The layer that validation prefers, beside all of them where there are several."""
+        """The probe of the layer that validation prefers, beside those of all layers where there are several."""
         layers: dict[int | str, ProbeResult] = {}
         if len(self.by_layer) > 1:
             layers = {int(one.chosen["layer"]): one for one in self.by_layer}

@@ -23,19 +23,19 @@ def minimize_stack(
     tolerance: float,
     max_steps: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Minima float64 (stack, numbers), and whether each was reached, bool (stack,).
+    """Minima float64 (stack, parameters), and whether each converged, bool (stack,).
 
     A problem has converged when the decrease that a quadratic model predicts is below `tolerance` times its value.
 
     Args:
-        evaluate: Numbers (stack, numbers) -> values (stack,) and gradients (stack, numbers), float64.
+        evaluate: Parameters (stack, parameters) -> values (stack,) and gradients (stack, parameters), float64.
         start: Where to begin.
         precondition: Gradients -> gradients times a guess of the inverse Hessian, positive definite.
         tolerance: A share of the values, which are above 0.
         max_steps: Evaluations at most, besides the first.
     """
-    numbers = start
-    value, gradient = evaluate(numbers)
+    parameters = start
+    value, gradient = evaluate(parameters)
     history: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     length = torch.ones_like(value)
     direction = -precondition(gradient)
@@ -44,7 +44,7 @@ def minimize_stack(
         if bool(is_done.all()):
             break
         step = (length * ~is_done)[:, None] * direction
-        new_value, new_gradient = evaluate(numbers + step)
+        new_value, new_gradient = evaluate(parameters + step)
         predicted = _inner(gradient, step)
         # Values near the minimum differ by less than their rounding; a step there is not refused for that.
         is_accepted = (new_value <= value + 1e-4 * predicted + 1e-9 * value) & ~is_done
@@ -56,7 +56,7 @@ def minimize_stack(
         smallest = 1e-10 * _inner(step, step).sqrt() * _inner(gradient_change, gradient_change).sqrt()
         is_kept = is_accepted & (curvature > smallest)
         history = [*history[1 - HISTORY :], (step, gradient_change, torch.where(is_kept, 1 / curvature, 0.0))]
-        numbers = torch.where(is_accepted[:, None], numbers + step, numbers)
+        parameters = torch.where(is_accepted[:, None], parameters + step, parameters)
         value = torch.where(is_accepted, new_value, value)
         gradient = torch.where(is_accepted[:, None], new_gradient, gradient)
         shorter = torch.maximum(length / 10, torch.minimum(length / 2, parabola))
@@ -64,7 +64,7 @@ def minimize_stack(
         newton = -_multiply_inverse_hessian(history, gradient, precondition)
         direction = torch.where(is_accepted[:, None], newton, direction)
         is_done |= is_accepted & (-_inner(gradient, direction) / 2 <= tolerance * value)
-    return numbers, is_done
+    return parameters, is_done
 
 
 def _multiply_inverse_hessian(

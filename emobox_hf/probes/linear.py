@@ -35,7 +35,7 @@ STACK_BYTES = 2**30
 
 @dataclass(frozen=True, eq=False)
 class _Corpus:
-    """Mean vectors float32 (n, layers, dim) where they are computed with, labels int64 (n,), and their names."""
+    """Labelled mean vectors: float32 (n, layers, dim) on the device, labels int64 (n,), the layers' numbers."""
 
     vectors: torch.Tensor
     labels: Indices
@@ -45,7 +45,7 @@ class _Corpus:
 
 @dataclass(frozen=True)
 class _Unit:
-    """Layers, by index, of a job to solve together; or their weighted sum, all layers then."""
+    """Layers of a job that are fitted together, by index; or the weighted sum of all its layers."""
 
     job: int
     layers: slice
@@ -102,19 +102,19 @@ def train_linear_probes(
 
     def work(unit: _Unit, tick: Tick) -> list[ProbeResult]:
         if unit.is_weighted:
-            return [_weigh(corpus, jobs[unit.job], settings, tick)]
-        return _solve(corpus, jobs[unit.job], unit.layers, settings, tick)
+            return [_fit_sum(corpus, jobs[unit.job], settings, tick)]
+        return _fit_layers(corpus, jobs[unit.job], unit.layers, settings, tick)
 
     total = len(jobs) * (len(layers) + (len(layers) > 1)) * len(settings.regularisation)
     outcomes = run_units(work, units, device=place, n_threads=n_threads, total=total, progress=progress)
     by_job: list[list[ProbeResult]] = [[] for _ in jobs]
     for unit, results in zip(units, outcomes, strict=True):
         by_job[unit.job] += results
-    return [_conclude(results, len(layers)) for results in by_job]
+    return [_gather_layers(results, len(layers)) for results in by_job]
 
 
 def _list_units(corpus: _Corpus, n_jobs: int) -> list[_Unit]:
-    """Job by job its layers in order, then their weighted sum."""
+    """Units of all jobs: job by job the layers in order, then their weighted sum."""
     n, n_layers, dim = corpus.vectors.shape
     most = LAYERS_AT_ONCE if corpus.vectors.device.type == "cpu" else n_layers
     size = max(1, min(most, STACK_BYTES // (8 * n * dim)))
@@ -125,7 +125,7 @@ def _list_units(corpus: _Corpus, n_jobs: int) -> list[_Unit]:
     return units
 
 
-def _conclude(results: Sequence[ProbeResult], n_layers: int) -> LayerProbes:
+def _gather_layers(results: Sequence[ProbeResult], n_layers: int) -> LayerProbes:
     by_layer = tuple(results[:n_layers])
     losses = [_chosen_loss(one) for one in by_layer]
     best = max(range(n_layers), key=lambda layer: (by_layer[layer].validation_ua, -losses[layer]))
@@ -137,8 +137,8 @@ def _chosen_loss(result: ProbeResult) -> float:
     return math.inf if chosen.validation_loss is None else chosen.validation_loss
 
 
-def _solve(corpus: _Corpus, job: Job, layers: slice, settings: LinearHead, tick: Tick) -> list[ProbeResult]:
-    """The results of some layers."""
+def _fit_layers(corpus: _Corpus, job: Job, layers: slice, settings: LinearHead, tick: Tick) -> list[ProbeResult]:
+    """A result for each of some layers of a job."""
     started = time.perf_counter()
     cs = sorted(settings.regularisation)
     scaler, scaled = _scale(corpus, job.train, layers, settings)
@@ -149,7 +149,9 @@ def _solve(corpus: _Corpus, job: Job, layers: slice, settings: LinearHead, tick:
     found, weights = [], []
     for c in cs:
         penalty = penalties(solutions[0].new_full((n_layers,), c), problems.is_present)
-        solution, is_solved = minimize(problems, penalty, _foresee(solutions, cs), max_steps=settings.max_iterations)
+        solution, is_solved = minimize(
+            problems, penalty, _extrapolate(solutions, cs), max_steps=settings.max_iterations
+        )
         solutions.append(solution)
         weights.append(to_dimensions(solution, problems, scaled))
         found.append((predict_log(weights[-1], unseen, problems.is_present), is_solved))
@@ -177,8 +179,8 @@ def _solve(corpus: _Corpus, job: Job, layers: slice, settings: LinearHead, tick:
     ]
 
 
-def _weigh(corpus: _Corpus, job: Job, settings: LinearHead, tick: Tick) -> ProbeResult:
-    """The result of the learned weighted sum of all layers."""
+def _fit_sum(corpus: _Corpus, job: Job, settings: LinearHead, tick: Tick) -> ProbeResult:
+    """The result of the learned weighted sum of all layers of a job."""
     started = time.perf_counter()
     cs = sorted(settings.regularisation)
 
@@ -210,8 +212,8 @@ def _scale(corpus: _Corpus, items: Indices, layers: slice, settings: LinearHead)
     return scaler, scaler.apply(vectors)
 
 
-def _foresee(solutions: Sequence[torch.Tensor], cs: Sequence[float]) -> torch.Tensor:
-    """Where the next C's solution is expected: straight on, for solutions change evenly with the logarithm of C."""
+def _extrapolate(solutions: Sequence[torch.Tensor], cs: Sequence[float]) -> torch.Tensor:
+    """A start for the next C: extrapolated from the last two solutions, which change evenly with the logarithm of C."""
     done = len(solutions) - 1
     if done < 2:
         return solutions[-1]
@@ -220,7 +222,7 @@ def _foresee(solutions: Sequence[torch.Tensor], cs: Sequence[float]) -> torch.Te
 
 
 def _rescale(models: torch.Tensor, before: Scaler, after: Scaler) -> torch.Tensor:
-    """The same models (layers, classes, dim + 1) on vectors that are scaled otherwise."""
+    """Models (layers, classes, dim + 1) with the same logits on vectors that another scaler scaled."""
     plain = models[:, :, :-1] / before.scale
     intercept = models[:, :, -1:] + (plain * (after.centre - before.centre)).sum(dim=2, keepdim=True)
     return torch.cat([plain * after.scale, intercept], dim=2)
@@ -233,7 +235,7 @@ def _candidates(
     cs: Sequence[float],
     found: Sequence[tuple[torch.Tensor, torch.Tensor]],
 ) -> tuple[Candidate, ...]:
-    """A candidate a C, in the order of the settings, from log-probabilities (classes, n) and whether it was solved."""
+    """A candidate for each C, in the order of the settings; `found` are log-probabilities and convergence."""
     labels = corpus.labels[job.validation]
     by_c = {}
     for c, (logs, is_solved) in zip(cs, found, strict=True):

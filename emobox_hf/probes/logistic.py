@@ -33,7 +33,7 @@ ROWS_A_COLUMN = 8
 
 @dataclass(frozen=True, eq=False)
 class Problems:
-    """A stack of problems.
+    """Logistic regressions to fit, one a layer: their features and targets.
 
     Attributes:
         features: float64 (stack, n, columns), whose last column is 1, for the intercept.
@@ -53,19 +53,19 @@ class Problems:
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """Centre and scale, float64 (stack, 1, dim) each, of the training part."""
+    """Mean and scale of each dimension on the training part, float64 (stack, 1, dim) each."""
 
     centre: torch.Tensor
     scale: torch.Tensor
 
     def apply(self, vectors: torch.Tensor) -> torch.Tensor:
-        """float64 (stack, n, dim) of float32 (n, stack, dim)."""
+        """Scaled vectors float64 (stack, n, dim) of vectors float32 (n, stack, dim)."""
         wide = vectors.transpose(0, 1).to(torch.float64, memory_format=torch.contiguous_format)
         return wide.sub_(self.centre).div_(self.scale)
 
 
 def fit_scaler(vectors: torch.Tensor, *, standardize: bool) -> Scaler:
-    """Mean and deviation over n of float32 (n, stack, dim); dimensions that do not vary get scale 1, as scikit-learn's.
+    """The scaler of vectors float32 (n, stack, dim); dimensions that do not vary get scale 1, as scikit-learn's.
 
     Centring changes no probability, for the intercept makes up for it, and is done in any case.
     """
@@ -90,7 +90,7 @@ def make_problems(vectors: torch.Tensor, labels: Indices, n_classes: int) -> Pro
 
 
 def to_dimensions(solution: torch.Tensor, problems: Problems, vectors: torch.Tensor) -> torch.Tensor:
-    """Weights float64 (stack, classes, dim + 1), the intercept last, of a solution; `vectors` are the problems' own."""
+    """A solution as weights float64 (stack, classes, dim + 1), the intercept last; `vectors` are the problems' own."""
     if problems.factor is None:
         return solution
     combination = torch.linalg.solve_triangular(problems.factor, solution[:, :, :-1], upper=False, left=False)
@@ -98,7 +98,7 @@ def to_dimensions(solution: torch.Tensor, problems: Problems, vectors: torch.Ten
 
 
 def from_dimensions(weights: torch.Tensor, problems: Problems, vectors: torch.Tensor) -> torch.Tensor:
-    """The solution whose logits are nearest to those of `weights` (stack, classes, dim + 1): a place to start from."""
+    """A start from weights (stack, classes, dim + 1): the solution whose logits are nearest to theirs."""
     if problems.factor is None:
         return weights
     logits = weights[:, :, :-1] @ vectors.mT
@@ -113,7 +113,7 @@ def predict_log(weights: torch.Tensor, vectors: torch.Tensor, is_present: torch.
 
 
 def penalties(c: torch.Tensor, is_present: torch.Tensor) -> torch.Tensor:
-    """Penalty (…) for scikit-learn's C (…).
+    """The penalty for each of scikit-learn's C, in the same shape.
 
     Two classes are one set of weights w to scikit-learn. Here they are a pair, w / 2 and -w / 2 at the minimum, whose
     squares sum to half of w's: twice the penalty makes up for it.
@@ -124,7 +124,7 @@ def penalties(c: torch.Tensor, is_present: torch.Tensor) -> torch.Tensor:
 def minimize(
     problems: Problems, penalty: torch.Tensor, start: torch.Tensor, *, max_steps: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Solutions float64 (stack, classes, columns), and whether each got there, bool (stack,).
+    """Solutions float64 (stack, classes, columns), and whether each converged, bool (stack,).
 
     Args:
         problems: The stack.
@@ -203,15 +203,15 @@ def _whiten(single: torch.Tensor, probabilities: torch.Tensor, ridge: torch.Tens
     return _Whitening(factor, torch.linalg.solve_triangular(factor.mT, single, upper=True, left=False), spread)
 
 
-def _solve_step(whitening: _Whitening, probabilities: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, int]:
-    """Newton steps float64 (stack, classes, columns), 0 where `wanted` is, and the iterations they took.
+def _solve_step(whitening: _Whitening, probabilities: torch.Tensor, rhs: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """Newton steps float64 (stack, classes, columns) for the negative gradients `rhs`, and the iterations they took.
 
     In whitened coordinates the Hessian is 1 + features.T (D - spread) features with D the true weights of the
     utterances, so neither the penalty nor a preconditioner takes a product of its own.
     """
     probabilities = probabilities.to(torch.float32)
-    step, residual = torch.zeros_like(wanted), wanted
-    search, size = wanted, _inner(wanted, wanted)
+    step, residual = torch.zeros_like(rhs), rhs
+    search, size = rhs, _inner(rhs, rhs)
     goal = STEP_TOLERANCE**2 * size
     products = 0
     while bool((size > goal).any()) and products < MOST_PRODUCTS:

@@ -36,7 +36,7 @@ def train_probes(
     n_threads: int | None = None,
     progress: bool = False,
 ) -> list[ProbeResult]:
-    """Train and apply the `emobox` probes of `jobs`; one result for each, in their order.
+    """Trained `emobox` probes, applied to their test parts: one result for each of `jobs`, in their order.
 
     All learning rates of a job are trained as one. On a CPU a job is computed on one core and draws from its own seeds,
     so neither `n_threads`, nor the number of processes that share the jobs, nor `OMP_NUM_THREADS` changes a bit of its
@@ -56,9 +56,8 @@ def train_probes(
         progress: Show a bar, on a terminal alone.
 
     Raises:
-        InputError: The arrays do not fit each other, an utterance has no frames, a
-            label is out of range, or a job has an empty part, shares utterances between parts or trains on a single
-            class.
+        InputError: The arrays do not fit each other, an utterance has no frames, a label is out of range, or a job has
+            an empty part, shares utterances between parts or trains on a single class.
     """
     data = check_data(frames, offsets, labels, n_classes)
     check_jobs(jobs, data.labels)
@@ -98,7 +97,7 @@ def _stack_size(source: BatchSource, settings: EmoboxHead) -> int:
     if source.device.type != "cuda":
         return MOST_STACKED
     width = len(settings.learning_rates) * settings.hidden_dim
-    # Frames as gathered and as converted; hidden frames in both precisions, and what is handed back to them.
+    # Frames as gathered and as converted; hidden frames in both precisions, and their gradients.
     per_frame = 8 * source.data.frames.shape[1] + 16 * width
     per_job = longest_batch(source, settings.batch_size) * per_frame
     free = torch.cuda.mem_get_info(source.device)[0]

@@ -64,14 +64,14 @@ def fit_weighted_sum(
         return joint.join(*preconditioner.solve(*joint.split(gradient)))
 
     steps = min(max_steps, MOST_STEPS)
-    numbers, is_converged = minimize_stack(joint.evaluate, start, precondition, tolerance=TOLERANCE, max_steps=steps)
-    classifier, scores = joint.split(numbers)
+    parameters, is_converged = minimize_stack(joint.evaluate, start, precondition, tolerance=TOLERANCE, max_steps=steps)
+    classifier, scores = joint.split(parameters)
     return WeightedSum(scores, classifier, is_converged, problems.is_present)
 
 
 @dataclass(frozen=True, eq=False)
 class _Joint:
-    """The joint objective of several penalties, as a function of one row of numbers each.
+    """The objective of layer weights and classifier together, for several penalties, as a function of one row each.
 
     Attributes:
         vectors: float32 (layers, n, dim).
@@ -86,17 +86,17 @@ class _Joint:
     penalty: torch.Tensor
 
     def join(self, classifier: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Numbers (stack, classes * (dim + 1) + layers)."""
+        """Classifier and scores as rows of parameters (stack, classes * (dim + 1) + layers)."""
         return torch.cat([classifier.flatten(1), scores], dim=1)
 
-    def split(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The classifier (stack, classes, dim + 1) and the layers' scores (stack, layers) in `numbers`."""
-        classifier, scores = numbers.tensor_split([numbers.shape[1] - len(self.vectors)], dim=1)
-        return classifier.reshape(len(numbers), len(self.targets), -1), scores
+    def split(self, parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The classifier (stack, classes, dim + 1) and the layers' scores (stack, layers) in `parameters`."""
+        classifier, scores = parameters.tensor_split([parameters.shape[1] - len(self.vectors)], dim=1)
+        return classifier.reshape(len(parameters), len(self.targets), -1), scores
 
-    def evaluate(self, numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Values float64 (stack,) and gradients float64; products are float32."""
-        classifier, scores = self.split(numbers)
+    def evaluate(self, parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The objective float64 (stack,) and its gradient float64, by products in float32."""
+        classifier, scores = self.split(parameters)
         shares, weights = scores.softmax(dim=1), classifier[:, :, :-1]
         single = weights.to(torch.float32)
         mixed = _mix(shares.to(torch.float32), self.vectors)  # (stack, n, dim)
@@ -153,7 +153,7 @@ class _Preconditioner:
         return cls(inverse, torch.cholesky_inverse(torch.linalg.cholesky(of_scores)))
 
     def solve(self, classifier: torch.Tensor, scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Gradients of the classifier and of the scores, each times the inverse of its own Hessian."""
+        """Gradients of the classifier and of the scores, each times its approximate inverse Hessian."""
         direction = classifier.to(torch.float32) @ self.classifier
         return direction.to(torch.float64), (self.scores @ scores[:, :, None])[:, :, 0]
 

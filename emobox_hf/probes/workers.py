@@ -1,4 +1,4 @@
-"""Units of work side by side: one core each on a CPU, one after the other on an accelerator."""
+"""Units of work run side by side, one core each, on a CPU, and one after the other on an accelerator."""
 
 import os
 import sys
@@ -63,7 +63,7 @@ def run_units(
 
 @contextmanager
 def _one_core_each(is_cpu: bool) -> Iterator[None]:
-    """Within, every thread computes alone: a sum shared between cores is added up in another order, and differs.
+    """Within, torch uses one core an operation: a sum shared between cores is added up in another order, and differs.
 
     torch hands its number to each thread that computes for the first time, so the pool's new threads inherit it.
     """

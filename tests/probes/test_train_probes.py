@@ -154,7 +154,7 @@ def test_results_are_the_same_bits_under_torchruns_single_thread():
 @pytest.mark.parametrize("settings", [SMALL, LINEAR], ids=["emobox", "linear"])
 def test_jobs_compute_on_one_core_and_the_process_is_as_before_afterwards(settings, fails, monkeypatch):
     inside = []
-    module, name = (train, "train_stack") if isinstance(settings, EmoboxHead) else (linear, "_solve")
+    module, name = (train, "train_stack") if isinstance(settings, EmoboxHead) else (linear, "_fit_layers")
     real = getattr(module, name)
 
     def watch(*args, **kwargs):
