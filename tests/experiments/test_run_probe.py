@@ -149,7 +149,7 @@ def test_missing_and_broken_clips_stop_or_are_named(request_for: Any, polish: Pa
     (root / "m3.a_nie_1.wav").unlink()
     (root / "m3.n_tak_2.wav").write_bytes(b"")
     (root / "m2.n_tak_2.wav").write_bytes((polish / "m2.n_tak_2.wav").read_bytes()[:5000])
-    message = r"448 of 450.*2 missing: polish-m3\.a_nie_1, polish-m3\.n_tak_2\. 1 files: empty.*emobox check polish"
+    message = r"448 of 450.*2 missing: polish-m3\.a_nie_1, polish-m3\.n_tak_2\. 1 file: empty.*emobox check polish"
     with pytest.raises(InputError, match=message):
         run_probe(request_for(data_dir=root))
     for name in ("m3.a_nie_1.wav", "m3.n_tak_2.wav"):
