@@ -1,8 +1,9 @@
 """Limited-memory BFGS for a stack of smooth problems, each with its own steps (Nocedal and Wright, algorithm 7.5).
 
 scipy's `L-BFGS-B` takes one problem at a time, on the CPU: 2.6 times as long for a weighted sum of 13 layers in
-one run, and at a large C, where fits end before they converge, its probabilities differ by up to 0.16: scores would
-change with it.
+one run. It is the better optimiser at a large C, where fits here end at their most steps before they converge: it
+reached lower objectives (9.53 against 9.59 and 1.34 against 1.46 at C = 1 and 10), and probabilities differ by up to
+0.16. Taking it would change the scores of weighted sums.
 """
 
 from collections.abc import Callable
