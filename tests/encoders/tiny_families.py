@@ -37,12 +37,26 @@ FAMILIES: dict[str, Make] = {
         t.ASTFeatureExtractor(num_mel_bins=32, max_length=128),
     ),
     "qwen2_audio": lambda: (
-        t.Qwen2AudioConfig(audio_config=WHISPER_LIKE, text_config=LANGUAGE),
-        t.WhisperFeatureExtractor(**TWO_SECONDS),
+        t.Qwen2AudioConfig(audio_config=WHISPER_LIKE, text_config=LANGUAGE, audio_token_index=59),
+        t.WhisperFeatureExtractor(**TWO_SECONDS, return_attention_mask=True),  # as published
     ),
     "voxtral": lambda: (
         t.VoxtralConfig(
             audio_config={**SMALL, "num_mel_bins": 20, "max_source_positions": 100},
+            text_config={**LANGUAGE, "model_type": "llama"},
+        ),
+        t.WhisperFeatureExtractor(**TWO_SECONDS, return_attention_mask=True),  # as published
+    ),
+    "audioflamingo3": lambda: (
+        t.AudioFlamingo3Config(
+            audio_config={**SMALL, "num_mel_bins": 20, "max_source_positions": 100},
+            text_config={**LANGUAGE, "model_type": "qwen2"},
+        ),
+        t.WhisperFeatureExtractor(**TWO_SECONDS),
+    ),
+    "glmasr": lambda: (
+        t.GlmAsrConfig(
+            audio_config={**SMALL, "num_mel_bins": 20, "max_position_embeddings": 100},
             text_config={**LANGUAGE, "model_type": "llama"},
         ),
         t.WhisperFeatureExtractor(**TWO_SECONDS),
@@ -52,6 +66,7 @@ FAMILIES: dict[str, Make] = {
         t.ParakeetFeatureExtractor(),
     ),
     "seamless_m4t": lambda: (t.SeamlessM4TConfig(**SEAMLESS), t.SeamlessM4TFeatureExtractor()),
+    "seamless_m4t_v2": lambda: (t.SeamlessM4Tv2Config(**SEAMLESS), t.SeamlessM4TFeatureExtractor()),
     "speech_to_text": lambda: (
         t.Speech2TextConfig(**CODER, d_model=32, vocab_size=60, conv_channels=16),
         t.Speech2TextFeatureExtractor(),
@@ -72,6 +87,10 @@ FAMILIES: dict[str, Make] = {
     ),
     "sew": lambda: (
         t.SEWConfig(**SMALL, conv_dim=(16,) * 13, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2),
+        t.Wav2Vec2FeatureExtractor(),
+    ),
+    "sew-d": lambda: (
+        t.SEWDConfig(**SMALL, conv_dim=(16,) * 13, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2),
         t.Wav2Vec2FeatureExtractor(),
     ),
     "encodec": lambda: (t.EncodecConfig(num_filters=4, hidden_size=16, num_lstm_layers=1), t.EncodecFeatureExtractor()),

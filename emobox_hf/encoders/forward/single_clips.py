@@ -13,6 +13,7 @@ from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, cho
 from emobox_hf.encoders.forward.linear import Target
 from emobox_hf.encoders.forward.pooling import pool
 from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from emobox_hf.encoders.known.families import FAMILIES, REFUSED
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.known.inputs import read_input
 from emobox_hf.errors import InputError, first_line
@@ -21,6 +22,10 @@ from emobox_hf.errors import InputError, first_line
 _MIN_SAMPLES = 400
 _HOP_SAMPLES = 160  # of the filter banks of the Audio Spectrogram Transformer
 _BATCH_S = 60.0
+# Audio towers whose own model keeps attention off the padding of a window, by a mask over frames; of others frames
+# attend to the silence behind the clip, as Whisper's do.
+_MASKED_TOWERS = frozenset({"qwen2_audio_encoder"})
+_FEATURES_MASK = "input_features_mask"  # what towers call the mask of their spectrogram that mask attention themselves
 # How models fail that do not take what the extractor gives: transformers checks little.
 _FAILURES = (TypeError, ValueError, RuntimeError, AttributeError, KeyError, IndexError, AssertionError)
 
@@ -38,8 +43,8 @@ def build_other_backbone(
     model that pads every clip to a window, the frames of the clip are kept; longer clips are cut into such windows.
 
     Raises:
-        InputError: No part of the model takes sound alone and gives frames, or it gives as many whatever the length of
-            a clip, and nothing tells which are of the clip.
+        InputError: No part of the model takes sound alone and gives frames; or it gives as many whatever the length of
+            a clip, and nothing tells which are of the clip; or its extractor cuts off the end of long clips.
     """
     model.to(target.device)
     taken = read_input(extractor.to_dict(), identity.model_type)
@@ -52,12 +57,16 @@ def build_other_backbone(
             "nothing tells which of them are of the clip, so it would be scored on padding; choose an encoder whose "
             "output grows with the clip"
         )
+    if keep is None:
+        _refuse_truncation(extractor, taken.sample_rate_hz, identity)
     n_layers = len(one.states) - 1
     chosen = choose_layer(layer, n_layers, identity)
+    # Towers may halve the number of frames behind their last block, so it is counted in the chosen hidden state.
+    shorter, longer = one.states[chosen], two.states[chosen]
     if keep is not None:
-        count, rate_hz, is_exact = _count_in_window(one.last, keep, window_samples)
+        count, rate_hz, is_exact = _count_in_window(shorter, keep, window_samples)
     else:
-        count, rate_hz, is_exact = _extrapolate(len(one.last), len(two.last))
+        count, rate_hz, is_exact = _extrapolate(len(shorter), len(longer))
     keep = keep or (lambda state, n_samples: state)
 
     def encode(window: Waveform) -> Encoded:
@@ -67,7 +76,7 @@ def build_other_backbone(
 
     return Backbone(
         device=target.device,
-        dim=one.last.shape[1],
+        dim=shorter.shape[1],
         n_layers=n_layers,
         layer=chosen,
         frame_rate_hz=rate_hz,
@@ -84,11 +93,11 @@ def build_other_backbone(
 Count = Callable[[int], int]
 
 
-def _count_in_window(last: torch.Tensor, keep: Keep, window_samples: int) -> tuple[Count, float, bool]:
+def _count_in_window(state: torch.Tensor, keep: Keep, window_samples: int) -> tuple[Count, float, bool]:
     """Samples of a window to its frames, frames a second, and that the former is exact."""
-    whole, half = (len(keep(last, n)) for n in (window_samples, window_samples // 2))
+    whole, half = (len(keep(state, n)) for n in (window_samples, window_samples // 2))
     rate_hz = (whole - half) * SAMPLE_RATE_HZ / (window_samples - window_samples // 2)
-    return lambda n_samples: len(keep(last, n_samples)), rate_hz, True
+    return lambda n_samples: len(keep(state, n_samples)), rate_hz, True
 
 
 def _extrapolate(one: int, two: int) -> tuple[Count, float, bool]:
@@ -112,39 +121,94 @@ def _find_runner(
     model: Any, extractor: Any, rate_hz: int, target: Target, identity: EncoderIdentity
 ) -> tuple[Callable[[Waveform], _Output], _Output, _Output]:
     """What runs a window through the part of the model that makes frames, and its outputs for one and two seconds."""
-    tone = np.sin(0.1 * np.arange(2 * SAMPLE_RATE_HZ, dtype=np.float32))
     reasons = []
-    for name, part in _list_parts(model):
-        run = _make_run(part, extractor, rate_hz, target)
+    for name, run in _list_runs(model, extractor, rate_hz, target):
         try:
             with torch.inference_mode():
-                raw = [run(tone[: n * SAMPLE_RATE_HZ]) for n in (1, 2)]
+                raw = [run(_make_tone(n_seconds)) for n_seconds in (1, 2)]
             axis = _find_time_axis(*raw)
             one, two = (_read_output(output, axis) for output in raw)
         except _FAILURES as error:
             reasons.append(f"{name}: {first_line(error) or type(error).__name__}")
         else:
             return partial(_run_and_read, run, axis), one, two
+    family = FAMILIES.get(identity.model_type)
+    if family is not None and family.how == REFUSED:
+        why = f"{family.title} is not for probing: {family.note}"
+    else:
+        why = f"no part of it makes frames (time, dim) of sound alone; tried {'; '.join(reasons)}"
     raise InputError(
-        f"{identity.name} ({identity.model_type}): no part of it makes frames (time, dim) of sound alone; tried "
-        f"{'; '.join(reasons)}. Choose a speech encoder: `emobox encoders --families` lists what works"
+        f"{identity.name} ({identity.model_type}): {why}. Choose a speech encoder: `emobox encoders --families` lists "
+        "what works"
     )
 
 
-def _make_run(part: Any, extractor: Any, rate_hz: int, target: Target) -> Callable[[Waveform], Any]:
+def _make_tone(n_seconds: int) -> Waveform:
+    tone: Waveform = np.sin(0.1 * np.arange(n_seconds * SAMPLE_RATE_HZ, dtype=np.float32))
+    return tone
+
+
+def _refuse_truncation(extractor: Any, rate_hz: int, identity: EncoderIdentity) -> None:
+    """Raise where a feature extractor makes less of the longest window than its length asks for."""
+    longest = WINDOW_SAMPLES // SAMPLE_RATE_HZ
+    one, two, whole = (_extract(extractor, _make_tone(n), rate_hz).numel() for n in (1, 2, longest))
+    heard_s = 1 + (whole - one) / max(1, two - one)
+    if heard_s < 0.97 * longest:
+        raise InputError(
+            f"{identity.name} ({identity.model_type}): its {type(extractor).__name__} cuts every clip off after about "
+            f"{heard_s:.0f} s, so the rest would not be heard; save it with truncation off, or choose another encoder"
+        )
+
+
+def _extract(extractor: Any, window: Waveform, rate_hz: int) -> torch.Tensor:
+    """The features that a model takes first, of a window at 16 kHz."""
+    inputs = extractor(_resample(window, rate_hz), sampling_rate=rate_hz, return_tensors="pt")
+    features: torch.Tensor = inputs[extractor.model_input_names[0]]
+    return features
+
+
+def _list_runs(
+    model: Any, extractor: Any, rate_hz: int, target: Target
+) -> Iterator[tuple[str, Callable[[Waveform], Any]]]:
+    """Ways to run a window, best first: the parts of a model that may make frames, each with its mask and without."""
+    for name, part in _list_parts(model):
+        yield name, _make_run(part, extractor, rate_hz, target, with_mask=True)
+        if "attention_mask" in inspect.signature(part.forward).parameters:
+            yield f"{name} without a mask", _make_run(part, extractor, rate_hz, target, with_mask=False)
+
+
+def _make_run(part: Any, extractor: Any, rate_hz: int, target: Target, *, with_mask: bool) -> Callable[[Waveform], Any]:
     """A function of a window at 16 kHz: what a part of a model gives for it."""
     takes = set(inspect.signature(part.forward).parameters)
     wanted = {"output_hidden_states": True} if {"output_hidden_states", "kwargs"} & takes else {}
+    masks_frames = with_mask and getattr(getattr(part, "config", None), "model_type", "") in _MASKED_TOWERS
+    masks_features = _FEATURES_MASK in takes and _FEATURES_MASK not in extractor.model_input_names
+    # Their processors ask the extractor for it, whatever its own settings say.
+    options = {"return_attention_mask": True} if masks_frames or masks_features else {}
 
     def run(window: Waveform) -> Any:
-        inputs = extractor(_resample(window, rate_hz), sampling_rate=rate_hz, return_tensors="pt").to(target.device)
-        named = {key: value for key, value in inputs.items() if key in takes}
+        sound = _resample(window, rate_hz)
+        inputs = extractor(sound, sampling_rate=rate_hz, return_tensors="pt", **options).to(target.device)
+        if masks_features:
+            inputs[_FEATURES_MASK] = inputs.pop("attention_mask")
+        if masks_frames:
+            inputs["attention_mask"] = _mask_frames(part, inputs["attention_mask"])
+        named = {key: value for key, value in inputs.items() if key in takes and (with_mask or key != "attention_mask")}
         # The inner encoders of codecs call the sound otherwise; it comes first.
         first = [] if named else [inputs[extractor.model_input_names[0]]]
         with torch.autocast(target.device.type, dtype=target.dtype, enabled=target.dtype != torch.float32):
             return part(*first, **named, **wanted)
 
     return run
+
+
+def _mask_frames(tower: Any, of_features: torch.Tensor) -> torch.Tensor:
+    """What keeps attention off padding, added to its scores: (1, mel frames) -> float32 (1, 1, 1, frames)."""
+    whole = tower._get_feat_extract_output_lengths(torch.tensor(of_features.shape[1]))[0]
+    valid = tower._get_feat_extract_output_lengths(of_features.sum(-1))[0]
+    is_padding = torch.arange(int(whole), device=of_features.device) >= valid
+    added = torch.zeros(len(is_padding), device=of_features.device).masked_fill(is_padding, -torch.inf)
+    return added[None, None, None]
 
 
 def _run_and_read(run: Callable[[Waveform], Any], axis: int, window: Waveform) -> _Output:
@@ -196,8 +260,8 @@ def _choose_keep(model: Any, window_s: float | None, window_samples: int) -> Kee
         return _keep_patches(config)
 
     def keep(state: torch.Tensor, n_samples: int) -> torch.Tensor:
-        """Time is even over the window."""
-        return state[: max(1, -(-len(state) * n_samples // window_samples))]
+        """The frames that lie within the clip, as of Whisper: time is even over the window."""
+        return state[: max(1, len(state) * n_samples // window_samples)]
 
     return keep
 

@@ -95,7 +95,7 @@ def _fetch_config(repo_id: str, revision: str | None) -> Path:
 
     where = f"{repo_id}@{revision}" if revision else repo_id
     try:
-        found = hf_hub_download(repo_id, "config.json", revision=revision, local_files_only=not _is_hub_reachable())
+        found = hf_hub_download(repo_id, "config.json", revision=revision, local_files_only=not is_hub_reachable())
         return Path(found)
     except LocalEntryNotFoundError as error:
         raise InputError(
@@ -114,7 +114,7 @@ def _fetch_config(repo_id: str, revision: str | None) -> Path:
 
 
 @cache
-def _is_hub_reachable() -> bool:
+def is_hub_reachable() -> bool:
     """Whether the Hub answers a connection: one try of a few seconds, where its client would try five times over."""
     from huggingface_hub import constants
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emobox_hf.encoders.known.identity import EncoderIdentity
+from emobox_hf.encoders.known.identity import EncoderIdentity, is_hub_reachable
 
 USUAL_RATE_HZ = 16_000
 _HOP_S = 0.01  # of the filter banks of the Audio Spectrogram Transformer
@@ -50,22 +50,32 @@ def describe_input(identity: EncoderIdentity) -> EncoderInput:
 
     Where the settings cannot be read, they are taken for the usual ones; loading the encoder will say what is wrong.
     """
-    path = _find_settings(identity)
+    # transformers' order: a processor may hold the settings of its feature extractor, else they have a file.
+    processor = _read_settings(identity, "processor_config.json")
+    settings = processor.get("feature_extractor") or processor.get("audio_processor")
+    if not isinstance(settings, dict):
+        settings = _read_settings(identity, "preprocessor_config.json")
+    return read_input(settings, identity.model_type)
+
+
+def _read_settings(identity: EncoderIdentity, name: str) -> dict[str, Any]:
+    """What a file of settings says; empty where there is none that can be read."""
+    path = _find_settings(identity, name)
     try:
         settings = json.loads(path.read_text(encoding="utf-8")) if path else {}
     except (OSError, ValueError):
         settings = {}
-    return read_input(settings if isinstance(settings, dict) else {}, identity.model_type)
+    return settings if isinstance(settings, dict) else {}
 
 
-def _find_settings(identity: EncoderIdentity) -> Path | None:
-    name = "preprocessor_config.json"
+def _find_settings(identity: EncoderIdentity, name: str) -> Path | None:
     if identity.revision is None:
         return Path(identity.name).expanduser() / name
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(hf_hub_download(identity.name, name, revision=identity.revision))
+        offline = not is_hub_reachable()
+        return Path(hf_hub_download(identity.name, name, revision=identity.revision, local_files_only=offline))
     except (EntryNotFoundError, LocalEntryNotFoundError, HfHubHTTPError, OSError):
         return None

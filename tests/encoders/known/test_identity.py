@@ -172,11 +172,11 @@ def test_a_hub_that_cannot_be_reached_is_tried_once(name: str, hub: Path, monkey
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(module, "getproxies", dict)
     monkeypatch.setattr(module.socket, "create_connection", refuse)
-    module._is_hub_reachable.cache_clear()
+    module.is_hub_reachable.cache_clear()
     for _ in range(2):
         with pytest.raises(InputError, match="the Hub cannot be reached") as raised:
             identify(name, revision="v2")
-    module._is_hub_reachable.cache_clear()
+    module.is_hub_reachable.cache_clear()
     assert len(tries) == 1
     assert "did you mean" not in str(raised.value)
     assert "\n" not in str(raised.value)
