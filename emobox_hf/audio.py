@@ -19,8 +19,8 @@ import soundfile
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, suggest
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
-SAMPLE_RATE_HZ = 16_000
 RESAMPLERS = ("soxr", "torchaudio")
 
 # What libsndfile reads and corpora use; every other suffix goes to FFmpeg (PyAV).

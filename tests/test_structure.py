@@ -21,6 +21,7 @@ RUNGS = {
     "memo": 0,
     "options": 0,
     "precision": 0,
+    "sampling": 0,
     "text": 0,
     "web": 0,
     "corpora": 1,
@@ -51,6 +52,7 @@ BASE = {
     "memo": {"memo", "errors", "files"},
     "options": {"options", "errors"},
     "precision": {"precision"},
+    "sampling": {"sampling"},
     "text": {"text"},
     "web": {"web", "errors"},
 }

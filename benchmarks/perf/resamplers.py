@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from scipy.signal import butter, resample_poly, sosfilt, sosfiltfilt
 from torch import from_numpy
 
-from emobox_hf.audio import SAMPLE_RATE_HZ, read_waveform
+from emobox_hf.audio import read_waveform
 from emobox_hf.corpora.manifest import build_manifest
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.experiments.request import make_request
 from emobox_hf.experiments.run import run_probe
 from emobox_hf.results import read_predictions, read_record
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 CORPUS, COPY_RATE_HZ = "polish", 44_100
 RATES_HZ = (8_000, 11_025, 22_050, 24_000, 44_100, 48_000)

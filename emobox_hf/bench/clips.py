@@ -6,9 +6,9 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
 from emobox_hf.features import Clip
 from emobox_hf.features.batching import make_batches
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 Waveform = NDArray[np.float32]
 

@@ -11,10 +11,10 @@ from emobox_hf.bench.clips import CORPUS_CLIPS, choose_clips, draw_durations, su
 from emobox_hf.bench.flops import count_flops
 from emobox_hf.bench.shapes import PlainModel
 from emobox_hf.bench.timed_extraction import Sample, TimedExtraction, run_loop, run_ours
-from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
 from emobox_hf.errors import InputError
 from emobox_hf.features import Clip
 from emobox_hf.precision import Precision
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 EMOBOX_CLIPS, EMOBOX_H = 262_020, 294.0  # all 32 corpora, arXiv 2406.07162
 

@@ -20,9 +20,9 @@ from emobox_hf.bench.shapes import PlainModel
 from emobox_hf.bench.store_rate import noise_key
 from emobox_hf.encoders.encoder import PRECISIONS, Encoder
 from emobox_hf.encoders.forward.backbone import Encoded
-from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
 from emobox_hf.features import Clip, FeatureStore, extract
 from emobox_hf.precision import Precision
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True)

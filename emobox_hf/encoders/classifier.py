@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.known.loading import NEVER_USED, load_extractor, load_weights
 from emobox_hf.encoders.native import MODEL_TYPE
 from emobox_hf.errors import InputError, first_five
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 MIN_SAMPLES = 1600  # 0.1 s: four times what the convolutions of the wav2vec 2.0 family need for one frame
 

@@ -14,12 +14,13 @@ from emobox_hf.encoders.forward.pooling import merge
 from emobox_hf.encoders.forward.single_clips import build_other_backbone
 from emobox_hf.encoders.forward.waveform import WAVEFORM_TYPES, build_waveform_backbone
 from emobox_hf.encoders.forward.whisper import build_whisper_backbone
-from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ, cut_windows
+from emobox_hf.encoders.forward.windows import cut_windows
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.known.inputs import describe_input
 from emobox_hf.encoders.known.loading import load_extractor, load_model
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.precision import Precision
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 CONTEXTS = ("full", "clip")
 PRECISIONS = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

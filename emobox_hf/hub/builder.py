@@ -12,7 +12,7 @@ import datasets
 import pyarrow as pa
 
 import emobox_hf
-from emobox_hf.audio import SAMPLE_RATE_HZ, encode_flac, is_plain, read_utterance
+from emobox_hf.audio import encode_flac, is_plain, read_utterance
 from emobox_hf.corpora.configurations import list_configs
 from emobox_hf.corpora.manifest import Manifest, build_manifest, find_corpus
 from emobox_hf.corpora.row_order import (
@@ -27,6 +27,7 @@ from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.files import sha256_of_keys
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 ROWS_A_TABLE = 500
 OWN_OPTIONS = ("folds_dir", "allow_missing")  # of `load_dataset`, beside those that every dataset has

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emobox_hf.audio import SAMPLE_RATE_HZ
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 WINDOW, HOP, STEP = 1024, 160, 3  # samples, samples, and the frames over which change in time is taken
 N_BANDS = 49

@@ -7,12 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from emobox_hf.audio import SAMPLE_RATE_HZ, Waveform, read_info, read_utterance
+from emobox_hf.audio import Waveform, read_info, read_utterance
 from emobox_hf.cores import count_cores
 from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.inspection.fingerprints import Fingerprint, find_copies, group_copies, make_fingerprint
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 N_WORKERS = min(8, count_cores())  # decoders and numpy's transforms let go of the interpreter
 FRAME_S = 0.025  # what one frame of wav2vec 2.0 and its kind sees: 400 samples

@@ -12,11 +12,12 @@ import torch
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, choose_layer
 from emobox_hf.encoders.forward.linear import Target
 from emobox_hf.encoders.forward.pooling import pool
-from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ, WINDOW_SAMPLES
+from emobox_hf.encoders.forward.windows import WINDOW_SAMPLES
 from emobox_hf.encoders.known.families import FAMILIES, REFUSED
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.known.inputs import read_input
 from emobox_hf.errors import InputError, first_line
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 # One analysis window of 25 ms, which is what the feature extractors of such models need at the least.
 _MIN_SAMPLES = 400

@@ -17,9 +17,9 @@ from emobox_hf.encoders.forward.families import build_data2vec2_stack, build_wav
 from emobox_hf.encoders.forward.layout import Groups, lay_out, send, views
 from emobox_hf.encoders.forward.linear import Target
 from emobox_hf.encoders.forward.positions import build_positions
-from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.native import MODEL_TYPE
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 # The architectures checked to be of this kind; tests hold each to "alone equals batch" and to transformers' own frames.
 WAVEFORM_TYPES = frozenset({"wav2vec2", "hubert", "wavlm", "data2vec-audio", "unispeech", "unispeech-sat", MODEL_TYPE})

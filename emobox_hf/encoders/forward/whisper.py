@@ -13,8 +13,8 @@ from emobox_hf.encoders.forward.layout import lay_out
 from emobox_hf.encoders.forward.linear import Linear, Target
 from emobox_hf.encoders.forward.mel import build_log_mel
 from emobox_hf.encoders.forward.waveform import batch_s_on
-from emobox_hf.encoders.forward.windows import SAMPLE_RATE_HZ
 from emobox_hf.encoders.known.identity import EncoderIdentity
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 # Seconds in a batch: one window fills a CPU, sixteen a GPU, where they take 3 GB of the largest model.
 BATCH_S = {"cpu": 30.0, "cuda": 480.0}

@@ -1,8 +1,7 @@
 """How a waveform becomes rows of a batch: windows of at most 30 s, and what is too short to give a frame."""
 
 from emobox_hf.errors import InputError
-
-SAMPLE_RATE_HZ = 16_000
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 # Whisper's context, and long enough for any utterance; attention over hours of sound would not fit in memory.
 WINDOW_S = 30

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from emobox_hf.encoders.known.identity import EncoderIdentity, is_hub_reachable
+from emobox_hf.sampling import SAMPLE_RATE_HZ
 
-USUAL_RATE_HZ = 16_000
 _HOP_S = 0.01  # of the filter banks of the Audio Spectrogram Transformer
 _PADS_ITSELF = "whisper"  # whose padding is a context that the user chooses
 
@@ -23,26 +23,26 @@ class EncoderInput:
             where clips are taken as they are.
     """
 
-    sample_rate_hz: int = USUAL_RATE_HZ
+    sample_rate_hz: int = SAMPLE_RATE_HZ
     window_s: float | None = None
 
     def __str__(self) -> str:
         """What a record says of it: empty for sound at 16 kHz that is taken as it is."""
         parts = [f"frames of the clip in padded windows of {self.window_s:g} s"] if self.window_s else []
-        if self.sample_rate_hz != USUAL_RATE_HZ:
-            parts.append(f"{USUAL_RATE_HZ} Hz sound resampled to {self.sample_rate_hz} Hz")
+        if self.sample_rate_hz != SAMPLE_RATE_HZ:
+            parts.append(f"{SAMPLE_RATE_HZ} Hz sound resampled to {self.sample_rate_hz} Hz")
         return ", ".join(parts)
 
 
 def read_input(settings: Mapping[str, Any], model_type: str) -> EncoderInput:
     """The input by the settings of a feature extractor, as `preprocessor_config.json` has them."""
-    rate_hz, kind = settings.get("sampling_rate", USUAL_RATE_HZ), settings.get("feature_extractor_type", "")
+    rate_hz, kind = settings.get("sampling_rate", SAMPLE_RATE_HZ), settings.get("feature_extractor_type", "")
     window_s = None
     if kind == "WhisperFeatureExtractor" and model_type != _PADS_ITSELF:
         window_s = float(settings.get("chunk_length", 30))
     elif kind == "ASTFeatureExtractor":
         window_s = settings.get("max_length", 1024) * _HOP_S
-    return EncoderInput(rate_hz if isinstance(rate_hz, int) else USUAL_RATE_HZ, window_s)
+    return EncoderInput(rate_hz if isinstance(rate_hz, int) else SAMPLE_RATE_HZ, window_s)
 
 
 def describe_input(identity: EncoderIdentity) -> EncoderInput:
