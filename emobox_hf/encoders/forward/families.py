@@ -1,4 +1,9 @@
-"""The blocks of transformers' and our own models, as `Stack`s: only here are the names of their parts known."""
+"""The blocks of transformers' and our own models, as `Stack`s: only here are the names of their parts known.
+
+A new family needs nothing here to be probed clip by clip (`single_clips`). To run it in batches: if its modules are
+those of wav2vec 2.0, add its `model_type` to `WAVEFORM_TYPES` in `waveform`, else give it a `build_…_stack` here too.
+The tests hold every type of that set to "alone equals batch" and to transformers' own frames.
+"""
 
 import math
 from collections.abc import Callable

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from emobox_hf.encoders.known.identity import EncoderIdentity
+from emobox_hf.encoders.known.identity import EncoderIdentity, is_hub_reachable
 from emobox_hf.encoders.native import MODEL_TYPE, register_native_models
 from emobox_hf.encoders.progress_bars import no_progress_bars
 from emobox_hf.errors import InputError, first_five, first_line
@@ -26,7 +26,12 @@ def load_extractor(identity: EncoderIdentity) -> Any:
         register_native_models()
     try:
         load: Any = AutoFeatureExtractor.from_pretrained  # untyped in transformers
-        extractor = load(identity.name, revision=identity.revision, trust_remote_code=False)
+        extractor = load(
+            identity.name,
+            revision=identity.revision,
+            trust_remote_code=False,
+            local_files_only=_is_offline(identity),
+        )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(
             f"{identity.name} ({identity.model_type}) has no feature extractor that transformers knows "
@@ -38,6 +43,11 @@ def load_extractor(identity: EncoderIdentity) -> Any:
             "not for sound"
         )
     return extractor
+
+
+def _is_offline(identity: EncoderIdentity) -> bool:
+    """Whether the Hub's cache must do: transformers asks the Hub for optional files, many times where it is silent."""
+    return identity.revision is not None and not is_hub_reachable()
 
 
 def load_model(identity: EncoderIdentity) -> Any:
@@ -93,6 +103,7 @@ def load_weights(auto_class: Any, identity: EncoderIdentity) -> tuple[Any, dict[
                 revision=identity.revision,
                 dtype=torch.float32,
                 trust_remote_code=False,
+                local_files_only=_is_offline(identity),
                 output_loading_info=True,
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:

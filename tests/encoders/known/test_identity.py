@@ -180,3 +180,26 @@ def test_a_hub_that_cannot_be_reached_is_tried_once(name: str, hub: Path, monkey
     assert len(tries) == 1
     assert "did you mean" not in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_an_encoder_from_the_cache_is_loaded_without_the_hub_that_cannot_be_reached(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transformers
+
+    from emobox_hf.encoders.known import loading
+
+    identity, asked = identify("facebook/hubert-large-ll60k"), []
+
+    def load(*_: object, local_files_only: bool, **__: object) -> None:
+        asked.append(local_files_only)
+        raise OSError("no file")
+
+    for auto_class in (transformers.AutoFeatureExtractor, transformers.AutoModel):
+        monkeypatch.setattr(auto_class, "from_pretrained", load)
+    for is_reachable in (False, True):
+        monkeypatch.setattr(loading, "is_hub_reachable", lambda found=is_reachable: found)
+        for part in (loading.load_extractor, loading.load_model):
+            with pytest.raises(InputError, match="no file"):
+                part(identity)
+    assert asked == [True, True, False, False]
