@@ -1,6 +1,6 @@
 """UA, WA and F1 of speech emotion recognition as an `evaluate` metric; the formulas are those of `emobox_hf.scores`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import datasets
@@ -46,8 +46,8 @@ Args:
         Speakers are resampled if given, utterances if not.
     n_resamples (`int`, defaults to 1000): Number of bootstrap resamples.
     seed (`int`, defaults to 0): Seed of the resampling; the same seed gives the same interval.
-    ignore_index (`int`, *optional*): Leave out utterances with this reference, such as transformers' -100. Without it a
-        negative class is refused unless `labels` names it.
+    ignore_index (`int` or several, *optional*): Leave out utterances with this reference, such as transformers' -100 or
+        the -1 of datasets. Without it a negative class is refused unless `labels` names it.
 
 Returns:
     A flat `dict` of numbers and lists, all scores from 0 to 1:
@@ -111,15 +111,21 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
             reference_urls=["https://arxiv.org/abs/2406.07162", "https://github.com/emo-box/EmoBox"],
         )
 
-    def add_batch(self, *, predictions: Any = None, references: Any = None, **kwargs: Any) -> None:
-        """Add a batch; logits are refused with what to do."""
-        for name, column in (("predictions", predictions), ("references", references)):
-            if column is not None and len(column) and np.ndim(column[0]) > 0:
-                raise InputError(
-                    f"expected one class an utterance as {name}, found {tuple(np.shape(column))}: logits or "
-                    f"probabilities? Give {name}.argmax(axis=-1)"
-                )
-        super().add_batch(predictions=predictions, references=references, **kwargs)
+    def add_batch(self, *, predictions: Any = None, references: Any = None, **others: Any) -> None:
+        """Add a batch of utterances: lists, arrays, tensors or columns of classes, of one length.
+
+        Raises:
+            InputError: A column is missing, or holds logits or probabilities.
+        """
+        columns = {"predictions": predictions, "references": references}
+        super().add_batch(**{name: _list_classes(name, column) for name, column in columns.items()}, **others)
+
+    def add(self, *, prediction: Any = None, reference: Any = None, **others: Any) -> None:
+        """Add one utterance; refuses what `add_batch` refuses."""
+        # evaluate.combine names both by their plural.
+        columns = {"predictions": prediction, "references": reference} | others
+        single = {name: _list_classes(name, [value])[0] for name, value in columns.items()}
+        super().add(prediction=single.pop("predictions"), reference=single.pop("references"), **single)
 
     def _infer_feature_from_batch(self, batch: dict[str, Sequence[Any]]) -> datasets.Features:
         # evaluate looks at the first row to tell integers from strings.
@@ -137,28 +143,23 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
         confidence: float | None = None,
         n_resamples: int = 1000,
         seed: int = 0,
-        ignore_index: int | None = None,
+        ignore_index: int | Collection[int] | None = None,
     ) -> dict[str, Any]:
-        if ignore_index is not None:
-            kept = [row for row, reference in enumerate(references) if reference != ignore_index]
-            references, predictions = [references[row] for row in kept], [predictions[row] for row in kept]
-            speakers = None if speakers is None else [speakers[row] for row in kept]
-            if not kept:
-                raise InputError(f"every reference is {ignore_index}, which is left out; nothing is there to score")
-        for name, column in (("references", references), ("predictions", predictions)):
-            if labels is None and (negative := sorted({one for one in column if isinstance(one, int) and one < 0})):
-                raise InputError(
-                    f"{name} hold {first_five(negative)}, which is no class: transformers writes -100 for 'no label', "
-                    f"datasets -1. Leave those utterances out with ignore_index={negative[0]}, or name the classes "
-                    "with labels"
-                )
-            if None in column:
-                raise InputError(f"{column.count(None)} of {len(column)} {name} are None; leave those utterances out")
         if speakers is not None and len(speakers) != len(references):
             raise InputError(
                 f"expected one speaker for each of the {len(references)} utterances added so far, in the same order, "
                 f"found {len(speakers)} speakers"
             )
+        if ignore_index is not None:
+            kept = _list_kept(references, ignore_index)
+            references, predictions = [references[row] for row in kept], [predictions[row] for row in kept]
+            if speakers is not None:
+                named = list(speakers)
+                speakers = [named[row] for row in kept]
+        for name, column in (("references", references), ("predictions", predictions)):
+            if None in column:
+                raise InputError(f"{column.count(None)} of {len(column)} {name} are None; leave those utterances out")
+            _refuse_no_label(name, column, labels)
         classes = _class_set(labels, references, predictions)
         index = _index_of(classes, references)
         columns = {"references": references, "predictions": predictions}
@@ -189,6 +190,56 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
         if intervals:
             results |= {f"{name}_interval": [interval.low, interval.high] for name, interval in intervals.items()}
         return results
+
+
+def _list_classes(name: str, column: Any) -> list[Any]:
+    """A column as a list of single values; an error that says how logits become classes."""
+    if column is None:
+        raise InputError(f"{name} are missing; give predictions and references of the same utterances")
+    rows = column.tolist() if hasattr(column, "tolist") else list(column)
+    for row in rows:
+        if isinstance(row, list | tuple | np.ndarray) or getattr(row, "ndim", 0):
+            if len(row) == 1:
+                raise InputError(
+                    f"expected one class an utterance as {name}, found lists of one value; give {name}[:, 0]"
+                )
+            which = f"{name}[0]" if isinstance(column, tuple) else name  # a Trainer's: logits, then hidden states
+            raise InputError(
+                f"expected one class an utterance as {name}, found {(len(rows), len(row))} numbers: logits or "
+                f"probabilities? Take the argmax: {which}.argmax(axis=-1)"
+            )
+        if isinstance(row, float | np.floating) and not float(row).is_integer():
+            raise InputError(
+                f"expected whole numbers or names as {name}, found {row}: logits or probabilities? Take the argmax "
+                "over classes, or of two classes the side of the threshold"
+            )
+    return rows
+
+
+def _list_kept(references: list[Label], ignore_index: int | Collection[int]) -> list[int]:
+    """The rows whose reference is a label, in order."""
+    ignored = {ignore_index} if isinstance(ignore_index, int | np.integer) else set(ignore_index)
+    kept = [row for row, reference in enumerate(references) if reference not in ignored]
+    if not kept:
+        listed = ", ".join(map(str, sorted(ignored)))
+        raise InputError(f"every reference is {listed}, which is left out; nothing is there to score")
+    return kept
+
+
+def _refuse_no_label(name: str, column: list[Label], labels: Sequence[Label] | datasets.ClassLabel | None) -> None:
+    """Refuse negative numbers, unless `labels` names them: scored as a class they would change every mean."""
+    named = set() if labels is None or isinstance(labels, datasets.ClassLabel) else set(labels)
+    negative = sorted({value for value in column if isinstance(value, int) and value < 0 and value not in named})
+    if not negative:
+        return
+    found = f"{name} hold {first_five(negative)}, which is no class"
+    if name == "predictions":
+        raise InputError(f"{found}: every utterance that is scored needs a prediction; leave out those without one")
+    asked = negative[0] if len(negative) == 1 else tuple(negative)
+    raise InputError(
+        f"{found}: transformers writes -100 for 'no label', datasets -1. Leave those utterances out with "
+        f"ignore_index={asked}" + ("" if labels is not None else ", or name the classes with labels")
+    )
 
 
 def _class_set(

@@ -17,9 +17,28 @@ def test_either_import_may_come_first(order: str, tmp_path: Path) -> None:
 def test_the_metric_is_known_after_the_import(tmp_path: Path) -> None:
     code = (
         "import emobox_hf, evaluate; metric = evaluate.load('emobox/ser_metrics');"
-        "assert metric.compute(predictions=[0, 1, 1], references=[0, 1, 0])['ua'] == 0.75"
+        "assert metric.compute(predictions=[0, 1, 1], references=[0, 1, 0])['ua'] == 0.75;"
+        "numbers = evaluate.load('emobox/ser_metrics', 'scores').compute(predictions=[0, 1, 1], references=[0, 1, 0]);"
+        "assert numbers['ua'] == 0.75 and {type(value) for value in numbers.values()} == {float}"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("predictions", "references", "message"),
+    [
+        ("[0, 1]", "[-100, 1]", "references hold -100, which is no class"),
+        ("[0, -1]", "[0, 1]", "predictions hold -1, which is no class"),
+        ("numpy.eye(2)", "[0, 1]", "Take the argmax: predictions.argmax(axis=-1)"),
+    ],
+)
+def test_the_metric_refuses_what_is_no_class(tmp_path: Path, predictions: str, references: str, message: str) -> None:
+    code = (
+        "import emobox_hf, evaluate, numpy; metric = evaluate.load('emobox/ser_metrics');"
+        f"metric.compute(predictions={predictions}, references={references})"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], check=False, cwd=tmp_path, capture_output=True, text=True)
+    assert message in outcome.stderr
 
 
 def test_a_misspelt_metric_gets_a_suggestion(tmp_path: Path) -> None:

@@ -257,7 +257,9 @@ def test_the_metric_folder_is_what_evaluate_loads(tmp_path: Path) -> None:
     assert names == {"ser_metrics.py", "README.md", "app.py", "requirements.txt"}
     code = (
         "import evaluate; metric = evaluate.load('emobox/ser_metrics');"
-        "assert metric.compute(predictions=[0, 1, 1], references=[0, 1, 0])['ua'] == 0.75"
+        "assert metric.compute(predictions=[0, 1, 1], references=[0, 1, 0])['ua'] == 0.75;"
+        "numbers = evaluate.load('emobox/ser_metrics', 'scores').compute(predictions=[0, 1, 1], references=[0, 1, 0]);"
+        "assert numbers['ua'] == 0.75 and {type(value) for value in numbers.values()} == {float}"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 

@@ -1,5 +1,6 @@
 """The recipe of the card for fine-tuning on a fold, run as it stands there."""
 
+import json
 import os
 import re
 import subprocess
@@ -25,8 +26,8 @@ def test_the_recipe_fine_tunes_and_logs_its_scores(metric_folder: Path, tmp_path
     assert sum(bool(line.strip()) for line in recipe.splitlines()) <= 25
     make_polish(tmp_path / "polish", load_spec("polish"))
     save_classifier(tmp_path / "model", "wav2vec2-group", ("a", "b", "c"))
-    names, values = r"CORPUS, FOLD, MODEL, DATA_DIR = .*", ("polish", "fold1", "model", str(tmp_path / "polish"))
-    script, n_changed = re.subn(names, f"CORPUS, FOLD, MODEL, DATA_DIR = {values!r}", recipe)
+    names, values = "CORPUS, FOLD, DATA_DIR, MODEL, EPOCHS", ("polish", "fold1", str(tmp_path / "polish"), "model", 2)
+    script, n_changed = re.subn(rf"{names} = .*", f"{names} = {values!r}", recipe)
     assert n_changed == 1
     (tmp_path / "recipe.py").write_text(script, encoding="utf-8")
     environment = {
@@ -39,5 +40,11 @@ def test_the_recipe_fine_tunes_and_logs_its_scores(metric_folder: Path, tmp_path
         [sys.executable, "recipe.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert outcome.returncode == 0, outcome.stderr
+    printed = dict(re.findall(r"^ +(\w+) += +([\d.]+)", outcome.stdout, flags=re.MULTILINE))
     for name in ("test_ua", "test_wa", "test_macro_f1", "test_weighted_f1"):
-        assert re.search(rf"{name} +=", outcome.stdout), outcome.stdout
+        assert 0 <= float(printed[name]) <= 1
+    *_, last = sorted((tmp_path / "tuned").glob("checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
+    state = json.loads((last / "trainer_state.json").read_text(encoding="utf-8"))
+    by_epoch = [line["eval_ua"] for line in state["log_history"] if "eval_ua" in line]
+    assert len(by_epoch) == 2
+    assert state["best_metric"] == max(by_epoch)

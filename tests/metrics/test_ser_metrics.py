@@ -6,6 +6,7 @@ import textwrap
 
 import evaluate
 import numpy as np
+import pandas
 import pytest
 import torch
 from datasets import ClassLabel, Dataset, Features
@@ -160,8 +161,14 @@ def test_bad_input_is_refused(ser_metrics, inputs, message):
 @pytest.mark.parametrize(
     ("references", "predictions", "message"),
     [
-        ([0, 1], [0.4, 0.9], "don't match the expected format"),
-        ([0, 1], [0, 0.9], "don't match the expected format"),
+        ([0, 1], [0.4, 0.9], r"whole numbers or names as predictions, found 0\.4.*argmax"),
+        ([0, 1], [0, 0.9], r"whole numbers or names as predictions, found 0\.9.*argmax"),
+        ([0, 1], np.array([0, np.nan]), "whole numbers or names as predictions, found nan"),
+        ([0, 1], torch.tensor([0.5, 1.5]), r"whole numbers or names as predictions, found 0\.5"),
+        ([0.5, 1], [0, 1], r"whole numbers or names as references, found 0\.5"),
+        ([0, 1], (np.eye(2), np.ones((3, 2))), r"Take the argmax: predictions\[0\]\.argmax\(axis=-1\)"),
+        ([0, 1], [[0.2, 0.8], [0.9]], "Take the argmax"),
+        ([0, 1], np.array([[1], [0]]), r"found lists of one value; give predictions\[:, 0\]"),
         ([0, 1], [[0.2, 0.8], [0.9, 0.1]], r"one class an utterance as predictions, found \(2, 2\).*argmax"),
         ([0, 1], np.eye(2), r"one class an utterance as predictions, found \(2, 2\).*argmax"),
         ([0, 1], torch.eye(2), r"one class an utterance as predictions, found \(2, 2\).*argmax"),
@@ -173,6 +180,30 @@ def test_bad_input_is_refused(ser_metrics, inputs, message):
 def test_values_that_evaluate_would_coerce_are_refused(ser_metrics, references, predictions, message):
     with pytest.raises(ValueError, match=message):
         ser_metrics.compute(references=references, predictions=predictions)
+
+
+def test_logits_are_told_what_to_do_however_they_are_added(ser_metrics):
+    logits = np.array([[0.2, 0.8], [0.9, 0.1]])
+    ser_metrics.add_batch(references=[0, 1], predictions=[0, 1])
+    with pytest.raises(InputError, match="Take the argmax"):
+        ser_metrics.add_batch(references=[0, 1], predictions=logits)
+    with pytest.raises(InputError, match="Take the argmax"):
+        ser_metrics.add(reference=0, prediction=logits[0])
+    assert ser_metrics.compute()["confusion_matrix"] == [[1, 0], [0, 1]]
+    with pytest.raises(InputError, match="Take the argmax"):
+        evaluate.combine([ser_metrics]).compute(references=[0, 1], predictions=logits)
+    assert ser_metrics.compute(references=[0, 1], predictions=logits.argmax(axis=-1))["ua"] == 0.0
+
+
+def test_rows_of_a_filtered_table_are_taken_by_position(ser_metrics):
+    table = pandas.DataFrame({"fold": [1, 2, 2], "reference": [0, 0, 1], "prediction": [1, 0, 1]})
+    table = table[table.fold == 2]
+    assert ser_metrics.compute(references=table.reference, predictions=table.prediction)["ua"] == 1.0
+
+
+def test_a_missing_column_is_named(ser_metrics):
+    with pytest.raises(InputError, match="references are missing; give predictions and references"):
+        ser_metrics.compute(predictions=[0, 1])
 
 
 def test_metric_still_works_after_a_refusal(ser_metrics):
@@ -248,28 +279,53 @@ print(json.dumps(ser_metrics.compute(speakers={SPEAKERS}, confidence=0.95)))
     assert outputs == [expected, None]
 
 
-@pytest.mark.parametrize("none", [-100, -1])
-@pytest.mark.parametrize("side", ["references", "predictions"])
-def test_no_label_is_not_a_class(ser_metrics, none, side):
-    inputs = {"references": REFERENCES, "predictions": PREDICTIONS}
-    inputs[side] = [none, *inputs[side][1:]]
-    with pytest.raises(InputError, match=rf"{side} hold {none}, which is no class.*ignore_index={none}"):
-        ser_metrics.compute(**inputs)
+NAMES = ["angry", "happy", "sad"]
 
 
+@pytest.mark.parametrize("labels", [None, NAMES, ClassLabel(names=NAMES), [0, 1, 2]])
 @pytest.mark.parametrize("none", [-100, -1])
-def test_utterances_without_a_label_are_left_out_when_asked(ser_metrics, none):
+def test_no_label_is_not_a_class(ser_metrics, none, labels):
+    inputs = {"references": REFERENCES, "predictions": PREDICTIONS, "labels": labels}
+    with pytest.raises(InputError, match=rf"references hold {none}, which is no class.*ignore_index={none}\b"):
+        ser_metrics.compute(**inputs | {"references": [none, *REFERENCES[1:]]})
+    for ignored in (None, none):  # what is left out is told by its reference, not by what a model says
+        with pytest.raises(InputError, match=rf"predictions hold {none}, which is no class.*needs a prediction"):
+            ser_metrics.compute(**inputs | {"predictions": [none, *PREDICTIONS[1:]]}, ignore_index=ignored)
+
+
+@pytest.mark.parametrize(
+    ("none", "ignored"),
+    [((-100, -100), -100), ((-1, -1), -1), ((-100, -1), (-100, -1)), ((7, 7), 7), ((-1, -1), np.int64(-1))],
+)
+def test_utterances_without_a_label_are_left_out_when_asked(ser_metrics, none, ignored):
     expected = ser_metrics.compute(references=REFERENCES, predictions=PREDICTIONS, speakers=SPEAKERS, confidence=0.9)
     results = ser_metrics.compute(
-        references=[*REFERENCES, none, none],
-        predictions=[*PREDICTIONS, 0, 1],
-        speakers=[*SPEAKERS, "f", "f"],
+        references=[none[0], *REFERENCES, none[1]],
+        predictions=[-5, *PREDICTIONS, 1],
+        speakers=["f", *SPEAKERS, "f"],
         confidence=0.9,
-        ignore_index=none,
+        ignore_index=ignored,
     )
     assert results == expected
-    with pytest.raises(InputError, match=f"every reference is {none}"):
-        ser_metrics.compute(references=[none], predictions=[0], ignore_index=none)
+
+
+def test_both_ways_to_say_no_label_are_left_out_as_the_message_says(ser_metrics):
+    inputs = {"references": [0, -1, -100, 1], "predictions": [0, 0, 0, 1]}
+    with pytest.raises(InputError, match=r"ignore_index=\(-100, -1\)"):
+        ser_metrics.compute(**inputs)
+    assert ser_metrics.compute(**inputs, ignore_index=(-100, -1))["confusion_matrix"] == [[1, 0], [0, 1]]
+
+
+def test_nothing_left_to_score_is_refused(ser_metrics):
+    with pytest.raises(InputError, match="every reference is -1"):
+        ser_metrics.compute(references=[-1], predictions=[0], ignore_index=-1)
+
+
+@pytest.mark.parametrize("n", [2, 9, 11])
+def test_speakers_are_counted_before_utterances_are_left_out(ser_metrics, n):
+    inputs = {"references": [*REFERENCES[:9], -1], "predictions": PREDICTIONS, "ignore_index": -1}
+    with pytest.raises(InputError, match=f"one speaker for each of the 10 utterances .* found {n} speakers"):
+        ser_metrics.compute(**inputs, speakers=["a"] * n)
 
 
 def test_a_class_that_labels_name_may_be_negative(ser_metrics):
@@ -284,6 +340,18 @@ def test_numbers_alone_are_what_a_trainer_can_log(load_ser_metrics):
     assert {name: results[name] for name in SIX[:4]} == {name: expected[name] for name in SIX[:4]}
     assert [results["ua_low"], results["ua_high"]] == expected["ua_interval"]
     assert set(results) == {*SIX[:4], *(f"{name}_{end}" for name in SIX[:4] for end in ("low", "high"))}
+
+
+def test_numbers_alone_stay_numbers_in_a_combination(load_ser_metrics):
+    scalars = load_ser_metrics(config_name="scores")
+    combination = evaluate.combine({"test": scalars, "again": load_ser_metrics(config_name="scores")})
+    results = combination.compute(references=REFERENCES, predictions=PREDICTIONS)
+    assert all(isinstance(value, float) for value in results.values())
+    assert (
+        results["test_ua"]
+        == results["again_ua"]
+        == scalars.compute(references=REFERENCES, predictions=PREDICTIONS)["ua"]
+    )
 
 
 def test_an_unknown_configuration_is_refused(load_ser_metrics):
