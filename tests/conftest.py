@@ -13,8 +13,11 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="emobox-tests-")
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
+from speaker_score import SPEAKER_UA
+
 from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir
+from emobox_hf.scores import SCORES
 
 # A shell that runs the suite in the background has Ctrl-C ignored, by every process of the tests too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -63,6 +66,13 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny_encoders import save_encoder  # it imports torch, which the environment of the scripts lacks
 
     return save_encoder(tmp_path_factory.mktemp("encoders") / "tiny", "wav2vec2-group")
+
+
+@pytest.fixture
+def speaker_ua(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a score by speaker, which is in the table as if its entry stood there."""
+    monkeypatch.setitem(SCORES, SPEAKER_UA.name, SPEAKER_UA)
+    return SPEAKER_UA.name
 
 
 def fetch_or_skip(fetch: Callable[[], Path]) -> Path:

@@ -9,7 +9,6 @@ from emobox_hf.cli.places import add_places
 from emobox_hf.errors import InputError, suggest
 
 if TYPE_CHECKING:
-    from emobox_hf.report.kinds import ReportOptions
     from emobox_hf.report.table import Table
 
 
@@ -18,7 +17,7 @@ def add_verbs(verbs: Any) -> None:
     verb = verbs.add_parser("report", help="tables and figures from finished runs")
     verb.add_argument("kind", help="benchmark, cross, layers, partition, noise, languages; `list` tells of each")
     verb.add_argument("runs", type=Path, nargs="?", default=Path("runs"), help="the folder they are under")
-    verb.add_argument("--score", default="ua", help="of the benchmark and languages tables: ua, wa, macro_f1")
+    verb.add_argument("--score", default="ua", help="of the benchmark and languages tables, such as wa")
     verb.add_argument(
         "--with-contaminated", action="store_true", help="average over corpora that an encoder was trained on, too"
     )
@@ -49,7 +48,7 @@ def _report(arguments: argparse.Namespace) -> int:
         raise InputError(f"figures are drawn of {', '.join(DRAWINGS)}, not of {arguments.kind}")
     options = ReportOptions(score=arguments.score, with_contaminated=arguments.with_contaminated)
     if arguments.predictions or arguments.corpus:
-        tables = _compare_pseudo_labels(arguments, options)
+        tables = _compare_pseudo_labels(arguments)
     else:
         tables = make_tables(arguments.kind, [arguments.runs], options)
     if arguments.json:
@@ -63,15 +62,14 @@ def _report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _compare_pseudo_labels(arguments: argparse.Namespace, options: "ReportOptions") -> "list[Table]":
+def _compare_pseudo_labels(arguments: argparse.Namespace) -> "list[Table]":
     """Pseudo-labels against annotation, beside what runs say where there are any; no sound is read.
 
     Raises:
         InputError: Another kind is asked for, or files and corpora do not pair.
     """
-    from emobox_hf.report.agreement import compare_with_runs, confusion_table, emotion_table, judge, overview_table
+    from emobox_hf.report.agreement import judge, pseudo_label_tables
     from emobox_hf.report.collect import find_runs
-    from emobox_hf.report.kinds import noise_tables
     from emobox_hf.results import RECORD
 
     files, corpora = arguments.predictions, arguments.corpus
@@ -87,9 +85,4 @@ def _compare_pseudo_labels(arguments: argparse.Namespace, options: "ReportOption
         folder = place / spec_name if place is not None and len(corpora) > 1 else place
         judged.append(judge(corpus, file, data_dir=folder, folds_dir=arguments.folds_dir))
     runs = find_runs(arguments.runs) if any(arguments.runs.rglob(RECORD)) else []
-    told = {one.corpus for one in judged}
-    probed = [run for run in runs if run.kind_of_folds == "random" and run.corpus in told]
-    tables = [overview_table(judged)]
-    for one in judged:
-        tables += [emotion_table(one), confusion_table(one), *compare_with_runs(one, runs)]
-    return [*tables, *(noise_tables(probed, options) if probed else [])]
+    return pseudo_label_tables(judged, runs)

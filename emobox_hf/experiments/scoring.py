@@ -96,7 +96,7 @@ def _score(plan: Plan, result: ProbeResult, references: NDArray[np.int64], speak
         references,
         probabilities.argmax(axis=1),
         probabilities.shape[1],
-        speakers=None if None in speakers else speakers,
+        speakers=speakers if all(speakers) else None,
         probabilities=probabilities,
     )
 

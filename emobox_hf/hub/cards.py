@@ -1,9 +1,10 @@
-"""Texts generated from the specs: dataset cards, loading scripts, the README's table of corpora.
+"""Generated texts: cards, loading scripts and the README's table from the corpora's specs, the metric's list of scores.
 
-`python -m emobox_hf.hub.cards` writes them into a checkout again; a test fails when they differ from the specs.
+`python -m emobox_hf.hub.cards` writes them into a checkout again; a test fails when they differ from their source.
 """
 
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from emobox_hf.corpora.sampling import BALANCED_PER_EMOTION
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
 from emobox_hf.files import write_text
 from emobox_hf.hub.licences import find_licence
+from emobox_hf.scores import SCORES
 
 _VALIDATION = ValidationRule()
-TABLE_BEGIN, TABLE_END = "<!-- corpora: generated from the specs -->", "<!-- end of corpora -->"
+TABLE = ("<!-- corpora: generated from the specs -->", "<!-- end of corpora -->")
+SCORE_LIST = ("<!-- scores: generated from emobox_hf/scores/table.py -->", "<!-- end of scores -->")
 
 
 def card_metadata(spec: CorpusSpec) -> dict[str, Any]:
@@ -155,10 +158,26 @@ def generated_files(checkout: Path) -> dict[Path, str]:
         files[folder / f"{spec.name}.py"] = loading_script(spec)
         files[folder / "README.md"] = f"---\n{header}---\n\n{card_body(spec)}"
     readme = checkout / "README.md"
-    before, _, rest = readme.read_text(encoding="utf-8").partition(TABLE_BEGIN)
-    _, _, after = rest.partition(TABLE_END)
-    files[readme] = f"{before}{TABLE_BEGIN}\n{corpus_table()}\n{TABLE_END}{after}"
+    files[readme] = _replace(readme, TABLE, corpus_table())
+    card = checkout / "metrics" / "ser_metrics" / "README.md"
+    files[card] = _replace(card, SCORE_LIST, score_list())
     return files
+
+
+def score_list() -> str:
+    """The scores that are one number and their intervals, as the metric's card lists them."""
+    lines = [f"- **{name}** (`float`): {score.text}" for name, score in SCORES.items()]
+    intervals = ", ".join(f"**{name}_interval**" for name in SCORES)
+    lines.append(f"- {intervals} (`[low, high]`): percentile bootstrap intervals, where `confidence` was given.")
+    return "\n".join(textwrap.fill(line, 120, subsequent_indent="  ") for line in lines)
+
+
+def _replace(path: Path, marks: tuple[str, str], text: str) -> str:
+    """A file's text with what stands between two marks replaced."""
+    begin, end = marks
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{text}\n{end}{after}"
 
 
 def _describe_folds(spec: CorpusSpec) -> str:

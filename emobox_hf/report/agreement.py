@@ -8,14 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from emobox_hf.corpora.configurations import RANDOM
 from emobox_hf.corpora.manifest import build_manifest
 from emobox_hf.corpora.predictions import read_probabilities
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run
-from emobox_hf.report.noise import Doubt, list_doubts, noise_curve, show_doubts
-from emobox_hf.report.table import Table
+from emobox_hf.report.noise import Doubt, list_doubts, noise_curve, noise_tables, show_doubts
+from emobox_hf.report.table import Table, percent
 from emobox_hf.scores import confusion_matrix, kappa, per_class_recall, wa
 
 ALL = "all"
@@ -23,7 +24,7 @@ ALL = "all"
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A corpus and a model's word on it.
+    """A corpus's annotation beside a model's predictions of the same utterances.
 
     Attributes:
         corpus: Its name.
@@ -31,8 +32,8 @@ class Judged:
         emotions: Those of the corpus that the model can tell, in the corpus's order.
         utterances: Those that have a prediction and are annotated with one of `emotions`.
         probabilities: float32 (utterances, emotions).
-        n_silent: Utterances without a prediction.
-        n_untold: Utterances annotated with an emotion that the model cannot tell, by emotion.
+        n_unpredicted: Utterances without a prediction.
+        n_outside_model: Utterances annotated with an emotion that the model cannot tell, by emotion.
         is_trained: Whether the model is known to have been trained on the corpus.
     """
 
@@ -41,8 +42,8 @@ class Judged:
     emotions: tuple[str, ...]
     utterances: tuple[Utterance, ...]
     probabilities: NDArray[np.float32]
-    n_silent: int
-    n_untold: dict[str, int]
+    n_unpredicted: int
+    n_outside_model: dict[str, int]
     is_trained: bool
 
     @property
@@ -98,6 +99,16 @@ def judge(corpus: str, predictions: Path, *, data_dir: Path | None = None, folds
     )
 
 
+def pseudo_label_tables(judged: Sequence[Judged], runs: Sequence[Run]) -> list[Table]:
+    """Pseudo-labels against annotation, corpus by corpus, beside what runs on those corpora say."""
+    told = {one.corpus for one in judged}
+    probed = [run for run in runs if run.kind_of_folds == RANDOM and run.corpus in told]
+    tables = [overview_table(judged)]
+    for one in judged:
+        tables += [emotion_table(one), confusion_table(one), *compare_with_runs(one, runs)]
+    return [*tables, *(noise_tables(probed) if probed else [])]
+
+
 def overview_table(judged: Sequence[Judged]) -> Table:
     """Cohen's kappa and share of agreement by corpus and language, and by language over all corpora."""
     rows = []
@@ -112,10 +123,12 @@ def overview_table(judged: Sequence[Judged]) -> Table:
         "Utterances: those with a prediction and an annotation that the model can tell. Agreement is no proof of a "
         "label, nor disagreement one against it: a model has faults of its own."
     ]
-    notes += [f"{one.corpus}: {one.n_silent} utterances without a prediction" for one in judged if one.n_silent]
+    notes += [
+        f"{one.corpus}: {one.n_unpredicted} utterances without a prediction" for one in judged if one.n_unpredicted
+    ]
     for one in judged:
-        if one.n_untold:
-            untold = ", ".join(f"{emotion} ({n})" for emotion, n in one.n_untold.items())
+        if one.n_outside_model:
+            untold = ", ".join(f"{emotion} ({n})" for emotion, n in one.n_outside_model.items())
             notes.append(f"{one.corpus}: {one.model} cannot tell {untold}")
         if one.is_trained:
             notes.append(f"{one.corpus}: {one.model} was trained on it, so that it agrees says little")
@@ -131,14 +144,14 @@ def emotion_table(one: Judged) -> Table:
         hits, annotated, predicted = counts[index, index], counts[index].sum(), counts[:, index].sum()
         # One emotion against all others.
         rest = np.array([[hits, annotated - hits], [predicted - hits, counts.sum() - annotated - predicted + hits]])
-        heard_as = [(int(counts[index, j]), other) for j, other in enumerate(one.emotions) if j != index]
-        n, other = max(heard_as)
+        predicted_as = [(int(counts[index, j]), other) for j, other in enumerate(one.emotions) if j != index]
+        n, other = max(predicted_as)
         rows.append(
             (
                 emotion,
                 int(annotated),
                 int(predicted),
-                float(100 * hits / annotated) if annotated else None,
+                percent(float(hits / annotated)) if annotated else None,
                 _kappa(rest),
                 f"{other} {n}" if n else "",
             )
@@ -152,7 +165,7 @@ def emotion_table(one: Judged) -> Table:
 
 
 def confusion_table(one: Judged) -> Table:
-    """Annotation in the rows, prediction in the columns."""
+    """Confusion matrix: annotation in the rows, predictions in the columns."""
     counts = confusion_matrix(one.references, one.predicted, len(one.emotions)).tolist()
     rows = tuple((emotion, *row) for emotion, row in zip(one.emotions, counts, strict=True))
     title = f"{one.corpus}: annotation in the rows, {one.model} in the columns"
@@ -160,7 +173,7 @@ def confusion_table(one: Judged) -> Table:
 
 
 def compare_with_runs(one: Judged, runs: Sequence[Run], n: int = 50) -> list[Table]:
-    """What the model doubts most; of each run inside the corpus, its scores without that, and what both doubt.
+    """Tables of the labels that a model doubts most, of probes' scores without them, of labels that both doubt.
 
     Runs on random folds test each utterance once, so of those alone it is said what both doubt.
     """
@@ -172,7 +185,7 @@ def compare_with_runs(one: Judged, runs: Sequence[Run], n: int = 50) -> list[Tab
         if run.settings.experiment != "intra-corpus" or run.corpus != one.corpus:
             continue
         tables.append(noise_curve(run, ranking=ranking, ranked_by=one.model))
-        if run.kind_of_folds == "random":
+        if run.kind_of_folds == RANDOM:
             doubted = {doubt.key for doubt in list_doubts(run) if doubt.margin < 0}
             both = [doubt for doubt in doubts if doubt.margin < 0 and doubt.key in doubted]
             title = f"{one.corpus}: labels that {one.model} and probes of {run.encoder} doubt, {len(both)} in all"
@@ -180,8 +193,8 @@ def compare_with_runs(one: Judged, runs: Sequence[Run], n: int = 50) -> list[Tab
     return tables
 
 
-def _summarize(judged: Sequence[Judged], language: str) -> tuple[str, str, str, int, str | None, float, str]:
-    """A row of the overview: one corpus or several, one language or all."""
+def _summarize(judged: Sequence[Judged], language: str) -> tuple[str, str, str, int, str | None, float | None, str]:
+    """A row of the overview table: of one corpus or several, in one language or all."""
     emotions = tuple(dict.fromkeys(emotion for one in judged for emotion in one.emotions))
     pairs = [
         (u.emotion, one.emotions[index])
@@ -200,7 +213,7 @@ def _summarize(judged: Sequence[Judged], language: str) -> tuple[str, str, str, 
         models[0] if len(models) == 1 else f"{len(models)} models",
         len(pairs),
         _kappa(counts),
-        float(100 * wa(counts)),
+        percent(float(wa(counts))),
         f"{emotions[least]} {100 * recall[least]:.0f} %",
     )
 

@@ -9,18 +9,19 @@ from emobox_hf.report.collect import Run, name_runs, published_runs
 from emobox_hf.report.contamination import NOTE, is_contaminated
 from emobox_hf.report.reference import PAPER_METRICS, paper_scores
 from emobox_hf.report.table import Cell, Table
+from emobox_hf.scores import SCORES
 
 
 def benchmark_table(runs: Sequence[Run], *, score: str = "ua", with_contaminated: bool = False) -> Table:
-    """One score in percent, mean over published folds, of every corpus and encoder, and the mean over corpora.
+    """One score, mean over published folds, of every corpus and encoder, and the mean over corpora.
 
     A cell whose encoder was trained or tuned on the corpus is marked and left out of the mean unless asked for. Next to
     an encoder of the paper stand the paper's scores.
 
     Raises:
-        InputError: There is no run on published folds.
+        InputError: There is no run on published folds that has the score.
     """
-    chosen = published_runs(runs)
+    chosen = published_runs(runs, score)
     by_place = {(run.corpus, name): run for run, name in zip(chosen, name_runs(chosen), strict=True)}
     corpora, names = (sorted({place[side] for place in by_place}) for side in (0, 1))
     paper = {corpus: _paper(corpus, score) for corpus in corpora}
@@ -42,16 +43,17 @@ def benchmark_table(runs: Sequence[Run], *, score: str = "ua", with_contaminated
         notes.append(f"{NOTE}; {'in' if with_contaminated else 'left out of'} the mean.")
     titles = (title for title, _, _ in columns)
     return Table(
-        f"{score.upper()} in percent, mean over published folds",
+        f"{SCORES[score].caption}, mean over published folds",
         ("corpus", *titles, "paper, best"),
         tuple(rows),
         tuple(notes),
         frozenset(flagged),
+        SCORES[score].decimals,
     )
 
 
 Column = tuple[str, list[float | None], set[int]]
-"""A title, a score in percent a corpus, and the rows that are contaminated."""
+"""A title, a score a corpus, and the rows that are contaminated."""
 
 
 def _columns(
@@ -64,7 +66,7 @@ def _columns(
     """A run's column, and the paper's of the same encoder, which has a score where the run has one."""
     runs = [by_place.get((corpus, name)) for corpus in corpora]
     marked = {i for i, run in enumerate(runs) if run and is_contaminated(run)}
-    columns: list[Column] = [(name, [run.percent(score) if run else None for run in runs], marked)]
+    columns: list[Column] = [(name, [run.score(score) if run else None for run in runs], marked)]
     known = find_known(next(run.encoder for run in runs if run))
     if known is not None and known.in_paper:
         printed = [paper[corpus].get(known.id) if run else None for corpus, run in zip(corpora, runs, strict=True)]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from emobox_hf.corpora.configurations import PUBLISHED, RANDOM, SPEAKER_INDEPENDENT, kind_of
 from emobox_hf.errors import InputError
-from emobox_hf.report.table import percent
 from emobox_hf.results import RECORD, RunRecord, RunSettings, read_record
+from emobox_hf.scores import SCORES
 
 KINDS_OF_FOLDS = (PUBLISHED, SPEAKER_INDEPENDENT, RANDOM)
 PARTIAL = "folds"  # the option that names the folds of a run that lacks some of their kind
@@ -24,7 +24,7 @@ class Run:
 
     @property
     def settings(self) -> RunSettings:
-        """What shaped its scores."""
+        """The settings that shaped its scores."""
         return self.record.settings
 
     @property
@@ -48,9 +48,9 @@ class Run:
         kinds = {kind_of(fold.fold) for fold in self.record.folds}
         return kinds.pop() if len(kinds) == 1 else "mixed"
 
-    def percent(self, score: str) -> float | None:
-        """`ua`, `wa`, `macro_f1` or `weighted_f1` in percent, mean over folds."""
-        return percent(self.record.summary[score]["mean"])
+    def score(self, name: str) -> float | None:
+        """One of `scores.SCORES` as tables show it, mean over folds; None where the record does not have it."""
+        return SCORES[name].scale(self.record.summary.get(name, {}).get("mean"))
 
 
 def find_runs(root: Path) -> list[Run]:
@@ -65,8 +65,8 @@ def find_runs(root: Path) -> list[Run]:
     return sorted((Run(folder, read_record(folder)) for folder in folders), key=lambda run: run.record.created)
 
 
-def published_runs(runs: Sequence[Run]) -> list[Run]:
-    """Those inside a corpus on the folds that EmoBox published.
+def published_runs(runs: Sequence[Run], score: str = "ua") -> list[Run]:
+    """Those inside a corpus on the folds that EmoBox published, as far as they have a score.
 
     Raises:
         InputError: There is none.
@@ -74,7 +74,13 @@ def published_runs(runs: Sequence[Run]) -> list[Run]:
     chosen = [run for run in runs if run.settings.experiment == "intra-corpus" and run.kind_of_folds == "published"]
     if not chosen:
         raise InputError("expected runs on published folds, found none; run `emobox probe`")
-    return chosen
+    scored = [run for run in chosen if run.score(score) is not None]
+    if not scored:
+        raise InputError(
+            f"none of {len(chosen)} runs on published folds has the score {score}: it needs what they lack, such as "
+            "speakers, or they are older than it; run again with --overwrite"
+        )
+    return scored
 
 
 def name_runs(runs: Sequence[Run]) -> list[str]:

@@ -9,6 +9,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run, name_runs
 from emobox_hf.report.contamination import NOTE, is_contaminated
 from emobox_hf.report.table import Cell, Table
+from emobox_hf.scores import SCORES
 
 
 def cross_tables(runs: Sequence[Run]) -> list[Table]:
@@ -34,7 +35,7 @@ def _matrix(name: str, runs: Sequence[Run], score: str) -> Table:
         (train.index(one), 1 + test.index(other)) for (one, other), run in by_pair.items() if is_contaminated(run)
     }
     return Table(
-        f"{name}: {score.upper()} in percent, trained on the row, tested on the column",
+        f"{name}: {SCORES[score].caption}, trained on the row, tested on the column",
         ("train", *test),
         rows,
         (_tell_labels(list(by_pair.values())), *([f"{NOTE}."] if flagged else [])),
@@ -43,11 +44,11 @@ def _matrix(name: str, runs: Sequence[Run], score: str) -> Table:
 
 
 def _cell(run: Run | None, score: str) -> Cell:
-    return None if run is None else run.percent(score)
+    return None if run is None else run.score(score)
 
 
 def _tell_labels(runs: Sequence[Run]) -> str:
-    """What is scored: where pairs share different labels, chance differs."""
+    """A note of which labels are scored: where pairs share different ones, chance differs."""
     scored = sorted({tuple(run.record.labels) for run in runs}, key=len)
     if len(scored) == 1:
         return f"Scored over {', '.join(scored[0])}."

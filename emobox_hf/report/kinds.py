@@ -11,7 +11,7 @@ from emobox_hf.report.collect import Run, find_runs
 from emobox_hf.report.cross import cross_tables, paper_tables
 from emobox_hf.report.languages import languages_tables
 from emobox_hf.report.layers import layers_table
-from emobox_hf.report.noise import agreement_table, doubt_table, noise_curve
+from emobox_hf.report.noise import noise_tables
 from emobox_hf.report.partition import partition_table
 from emobox_hf.report.table import Table
 from emobox_hf.scores import shown_scores
@@ -19,7 +19,12 @@ from emobox_hf.scores import shown_scores
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
-    """What a report shows: one of the scores, and whether contaminated cells count in means."""
+    """What a report shows.
+
+    Attributes:
+        score: One of `scores.SCORES` that tables show.
+        with_contaminated: Whether cells whose encoder was trained on the tested corpus count in means.
+    """
 
     score: str = "ua"
     with_contaminated: bool = False
@@ -50,13 +55,6 @@ def make_tables(kind: str, folders: Sequence[Path], options: ReportOptions | Non
     return KINDS[kind].make(runs, options or ReportOptions())
 
 
-def noise_tables(runs: Sequence[Run], options: ReportOptions) -> list[Table]:
-    """Agreement of predictions with labels, and of each run on random folds its curve and its most doubted labels."""
-    chosen = [run for run in runs if run.kind_of_folds == "random"]
-    details = (table for run in chosen for table in (noise_curve(run), doubt_table(run)))
-    return [agreement_table(chosen), *details]
-
-
 def _benchmark(runs: Sequence[Run], options: ReportOptions) -> list[Table]:
     return [benchmark_table(runs, score=options.score, with_contaminated=options.with_contaminated)]
 
@@ -76,6 +74,9 @@ KINDS: Mapping[str, Kind] = {
     "cross": Kind("who trains by who tests", _cross),
     "layers": Kind("UA by layer", lambda runs, options: [layers_table(runs)]),
     "partition": Kind("one encoder under several kinds of folds", lambda runs, options: [partition_table(runs)]),
-    "noise": Kind("labels that probes on random folds doubt, or that pseudo-labels differ from", noise_tables),
+    "noise": Kind(
+        "labels that probes on random folds doubt, or that pseudo-labels differ from",
+        lambda runs, options: noise_tables(runs),
+    ),
     "languages": Kind("languages in the training data of an encoder, and others", _languages),
 }

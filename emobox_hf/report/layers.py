@@ -6,7 +6,7 @@ import numpy as np
 
 from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run, name_runs
-from emobox_hf.report.table import Cell, Table
+from emobox_hf.report.table import Cell, Table, percent
 
 
 def layers_table(runs: Sequence[Run]) -> Table:
@@ -24,7 +24,7 @@ def layers_table(runs: Sequence[Run]) -> Table:
     names: list[int | str] = [*range(max(last) + 1), "weighted"]
     rows: list[tuple[Cell, ...]] = [(str(name), *(column.get(name) for column in columns)) for name in names]
     rows.append(("last", *(column[number] for column, number in zip(columns, last, strict=True))))
-    rows.append(("best by validation", *(run.percent("ua") for run in chosen)))
+    rows.append(("best by validation", *(run.score("ua") for run in chosen)))
     notes = [
         "UA of the test part in percent, mean over folds. Layer 0 is the input of the first block. In each fold the "
         "best layer is chosen by validation; weighted is one probe on a learned sum of all layers."
@@ -35,9 +35,9 @@ def layers_table(runs: Sequence[Run]) -> Table:
     return Table("UA by layer", ("layer", *titles), tuple(rows), tuple(notes))
 
 
-def _column(run: Run) -> dict[int | str, float]:
+def _column(run: Run) -> dict[int | str, float | None]:
     layers = run.record.layers
     return {
-        layer: 100 * float(np.mean([line.scores["ua"] for line in layers if line.layer == layer]))
+        layer: percent(float(np.mean([line.scores["ua"] for line in layers if line.layer == layer])))
         for layer in dict.fromkeys(line.layer for line in layers)
     }

@@ -1,14 +1,14 @@
 """Label noise: how far predictions made without an utterance's own label disagree with that label."""
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from emobox_hf.corpora.configurations import RANDOM
 from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run
-from emobox_hf.report.table import Table
+from emobox_hf.report.table import Table, percent
 from emobox_hf.results import read_predictions
 from emobox_hf.scores import compute_scores, confusion_matrix, kappa
 
@@ -17,7 +17,7 @@ REMOVED = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 
 @dataclass(frozen=True)
 class Doubt:
-    """One utterance, by probes that were not trained on it, or by a model of another origin.
+    """How little a model agrees with the label of one utterance that it was not trained on.
 
     Attributes:
         key: The utterance.
@@ -33,6 +33,17 @@ class Doubt:
     reference: str
     prediction: str
     margin: float
+
+
+def noise_tables(runs: Sequence[Run]) -> list[Table]:
+    """Agreement of predictions with labels, and of each run on random folds its curve and its most doubted labels.
+
+    Raises:
+        InputError: There is no run on random folds.
+    """
+    chosen = [run for run in runs if run.kind_of_folds == RANDOM]
+    details = (table for run in chosen for table in (noise_curve(run), doubt_table(run)))
+    return [agreement_table(chosen), *details]
 
 
 def list_doubts(run: Run) -> list[Doubt]:
@@ -70,7 +81,7 @@ def doubt_table(run: Run, n: int = 50) -> Table:
 
 
 def show_doubts(title: str, doubts: Sequence[Doubt], note: str) -> Table:
-    """Doubts as a table, in the order given."""
+    """A table of utterances with their doubts, in the order given."""
     rows = tuple((d.key, d.reference, d.prediction, f"{d.margin:+.3f}", d.path) for d in doubts)
     return Table(title, ("utterance", "label", "predicted", "margin", "file"), rows, (note,))
 
@@ -106,7 +117,8 @@ def noise_curve(
         n = round(share * len(doubts))
         kept = compute_scores(references[n:], predicted[n:], len(labels))
         chance = compute_scores(references[order[n:]], predicted[order[n:]], len(labels))
-        rows.append((100 * share, len(doubts) - n, 100 * kept.ua, 100 * kept.macro_f1, 100 * chance.ua))
+        scores = map(percent, (kept.ua, kept.macro_f1, chance.ua))
+        rows.append((percent(share), len(doubts) - n, *scores))
     return Table(
         f"{run.corpus}: {run.encoder} without the most doubtful{f' by {ranked_by}' if ranking is not None else ''}",
         ("% removed", "utterances", "UA", "macro F1", "UA, removed at random"),
@@ -134,7 +146,7 @@ def agreement_table(runs: Sequence[Run]) -> Table:
         agreement = float(kappa(confusion_matrix(references, predicted, len(labels))))
         name = f"{run.corpus}, {run.kind_of_folds} folds"
         rows.append(
-            (name, run.encoder, len(doubts), f"{agreement:.2f}", 100 * scores.wa, f"{label} {100 * worst:.0f} %")
+            (name, run.encoder, len(doubts), f"{agreement:.2f}", percent(scores.wa), f"{label} {100 * worst:.0f} %")
         )
     return Table(
         "Agreement of predictions with labels",
@@ -142,8 +154,3 @@ def agreement_table(runs: Sequence[Run]) -> Table:
         tuple(rows),
         ("Predictions of probes that did not train on the utterance.",),
     )
-
-
-def to_dict(doubts: Sequence[Doubt]) -> list[dict[str, object]]:
-    """For JSON."""
-    return [dataclasses.asdict(doubt) for doubt in doubts]

@@ -79,7 +79,7 @@ Row = tuple[str, str, str | None]
 
 
 def _first_seed(run: Run) -> dict[str, Row]:
-    """Key -> reference, prediction and speaker."""
+    """Reference, prediction and speaker of each utterance, by key, of the first seed."""
     columns = read_predictions(run.folder)
     first = columns["seed"][0]
     names = ("key", "seed", "reference", "prediction", "speaker")

@@ -9,13 +9,13 @@ from emobox_hf.corpora.configurations import PUBLISHED, kind_of
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS
 from emobox_hf.options import describe
 from emobox_hf.report.reference import PAPER_METRICS, paper_scores
-from emobox_hf.report.table import align, percent, show
+from emobox_hf.report.table import align, show
 from emobox_hf.results import ALL_LAYERS, LAST, EncoderSettings, RunRecord
-from emobox_hf.scores import shown_scores
+from emobox_hf.scores import SCORES, shown_scores
 
 
 def run_table(record: RunRecord) -> str:
-    """A run's scores in percent, a line a fold (its seeds averaged), mean and spread, and the paper's beside."""
+    """A run's scores, a line a fold (its seeds averaged), mean and spread, and the paper's beside."""
     shown = shown_scores()
     rows = [["fold", "test", *shown.values(), "chosen on validation"]]
     for name in dict.fromkeys(fold.fold for fold in record.folds):
@@ -24,7 +24,9 @@ def run_table(record: RunRecord) -> str:
         chosen = "; ".join(", ".join(f"{key} {value:g}" for key, value in fold.chosen.items()) for fold in folds)
         rows.append([name, str(folds[0].n_test), *means, chosen.replace("_", " ")])
     summary = record.summary
-    means, deviations = ([_percent(summary.get(score, {}).get(name)) for score in shown] for name in ("mean", "std"))
+    means, deviations = (
+        [_show(score, summary.get(score, {}).get(name)) for score in shown] for name in ("mean", "std")
+    )
     rows.append(["mean", "", *means, ""])
     if any(deviations):  # a single fold has none
         rows.append(["spread", "", *deviations, "standard deviation over folds"])
@@ -33,19 +35,19 @@ def run_table(record: RunRecord) -> str:
 
 
 def layer_table(record: RunRecord) -> str:
-    """Scores in percent of each layer's probe, a line a layer, means over folds; where validation chose it."""
+    """Scores of each layer's probe, a line a layer, means over folds; where validation chose it."""
     shown = shown_scores()
     rows = [["layer", *shown.values(), "UA on validation", "chosen in"]]
     for layer in dict.fromkeys(line.layer for line in record.layers):
         lines = [line for line in record.layers if line.layer == layer]
         means = [_mean([line.scores for line in lines], score) for score in shown]
-        validation = _percent(float(np.mean([line.validation_ua for line in lines])))
+        validation = _show("ua", float(np.mean([line.validation_ua for line in lines])))
         rows.append([str(layer), *means, validation, ", ".join(line.fold for line in lines if line.is_chosen)])
     return align(rows)
 
 
 def _headline(record: RunRecord) -> str:
-    """What a reader has to know of the protocol; what is left at its default and seldom changed is left out."""
+    """The protocol in a line; what is left at its default and seldom changed is left out."""
     settings = record.settings
     encoder, seeds = settings.encoder, dict.fromkeys(fold.seed for fold in record.folds)
     layer = {LAST: "last layer", ALL_LAYERS: "best layer by validation"}.get(encoder.layer, f"layer {encoder.layer}")
@@ -101,8 +103,8 @@ def _paper_lines(record: RunRecord) -> list[str]:
 def _mean(scores: Sequence[Mapping[str, Any]], name: str) -> str:
     """The mean of one score; empty where the record, of an earlier version, does not have it."""
     values = [one[name] for one in scores if one.get(name) is not None]
-    return _percent(float(np.mean(values)) if values else None)
+    return _show(name, float(np.mean(values)) if values else None)
 
 
-def _percent(fraction: float | None) -> str:
-    return show(percent(fraction))
+def _show(name: str, value: float | None) -> str:
+    return show(SCORES[name].scale(value), SCORES[name].decimals)

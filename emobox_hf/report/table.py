@@ -9,7 +9,7 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns.
+    """A table of results: rows under named columns.
 
     Attributes:
         title: What the table shows.
@@ -17,6 +17,7 @@ class Table:
         rows: One cell a column; fractions are given in percent, None where there is no value.
         notes: Sentences that belong under it.
         flagged: Row and column, from 0, of cells that a note says something of; they are marked with †.
+        decimals: How many of a number that is not whole are printed.
     """
 
     title: str
@@ -24,6 +25,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
     flagged: frozenset[tuple[int, int]] = frozenset()
+    decimals: int = 1
 
     def to_text(self) -> str:
         """Aligned columns between the title and the notes."""
@@ -45,16 +47,16 @@ class Table:
 
     def _texts(self) -> list[list[str]]:
         return [
-            [show(cell) + (" †" if (i, j) in self.flagged else "") for j, cell in enumerate(row)]
+            [show(cell, self.decimals) + (" †" if (i, j) in self.flagged else "") for j, cell in enumerate(row)]
             for i, row in enumerate(self.rows)
         ]
 
 
-def show(cell: Cell) -> str:
-    """A cell as text: one decimal for what is not whole."""
+def show(cell: Cell, decimals: int = 1) -> str:
+    """A cell as text, with decimals where it is not whole."""
     if cell is None:
         return ""
-    return f"{cell:.1f}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell)
 
 
 def percent(fraction: float | None) -> float | None:

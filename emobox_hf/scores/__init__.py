@@ -1,8 +1,11 @@
 """UA, WA, macro F1 and their uncertainty from integer arrays: NumPy only, and the one home of each formula.
 
-A new score that is one number is an entry of `table.SCORES`: a function of the confusion matrix, or of the rows
-(speakers, probabilities), and then a key of the metric and of records and a column of tables. Formulas stand in
-`classification`, uncertainty in `intervals`.
+A new score that is one number is an entry of `table.SCORES` and nothing else: a function of the confusion matrix, or
+of the rows with what it needs of them (speakers, probabilities). It is then a key of the metric, with an interval, a
+key of records, and a column of tables. A score of another kind of target, such as the concordance correlation of a
+regression head, needs fields of `table.Rows` that hold targets and estimates; a head gives them (`probes/heads.py`).
+
+Formulas stand in `classification`, what is drawn for an interval in `resampling`, the rule of inference in `intervals`.
 """
 
 from emobox_hf.scores.classification import (

@@ -1,8 +1,7 @@
-"""SCORES: every score that is one number. A new one is an entry here, whatever it needs, and stands in the metric, in
-records and in tables."""
+"""SCORES: every score that is one number; an entry here stands in the metric, in intervals, records and tables."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,10 @@ from emobox_hf.scores.classification import Counts, Floats, confusion_matrix, ma
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rows:
-    """What was predicted, an utterance a row, as far as it is known.
+    """References, predictions and what else is known of some utterances, one a row.
+
+    What a score of another kind needs, such as the values that a regression head gives, is a field here that is None
+    for classifiers, and stands in the `needs` of that score.
 
     Attributes:
         references: True classes, int64 (n,), from 0 to `n_classes` - 1.
@@ -28,6 +30,16 @@ class Rows:
     speakers: Sequence[object] | None = None
     probabilities: npt.NDArray[np.float32] | None = None
 
+    def take(self, rows: npt.NDArray[np.int64], *, speakers: Sequence[object] | None) -> "Rows":
+        """Some of the rows, one perhaps several times, with `speakers` in place of theirs."""
+        return replace(
+            self,
+            references=self.references[rows],
+            predictions=self.predictions[rows],
+            speakers=speakers,
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
@@ -36,35 +48,81 @@ class Score:
     Attributes:
         name: In records, in the metric, on the command line.
         title: In tables.
-        compute: Its value for some rows; None where they lack what it needs, such as speakers or probabilities.
+        text: What it is, for the metric's documentation.
+        compute: Its value for some rows.
+        needs: Fields of `Rows` beside the classes, such as `speakers`; where one is None the score is left out.
         of_confusion: Where it is a function of the confusion matrix alone, that function, over leading axes; it is what
             lets thousands of resamples be scored at once.
+        in_percent: Whether it is a fraction that tables show in percent.
+        higher_is_better: Whether it is, which tables say where it is not.
         is_shown: Whether tables have a column of it.
     """
 
     name: str
     title: str
-    compute: Callable[[Rows], float | None]
+    text: str
+    compute: Callable[[Rows], float]
+    needs: tuple[str, ...] = ()
     of_confusion: Callable[[Counts], Floats] | None = None
+    in_percent: bool = True
+    higher_is_better: bool = True
     is_shown: bool = True
 
+    @property
+    def caption(self) -> str:
+        """Its title with unit and direction, for the heading of a table: `UA in percent`."""
+        unit = " in percent" if self.in_percent else ""
+        return f"{self.title}{unit}{'' if self.higher_is_better else ' (lower is better)'}"
 
-def _confusion_score(name: str, title: str, formula: Callable[[Counts], Floats], *, is_shown: bool = True) -> Score:
+    @property
+    def decimals(self) -> int:
+        """How many decimals tables show."""
+        return 1 if self.in_percent else 3
+
+    def scale(self, value: float | None) -> float | None:
+        """A value as tables show it: a fraction in percent."""
+        return 100 * value if value is not None and self.in_percent else value
+
+    def is_computable(self, rows: Rows) -> bool:
+        """Whether the rows hold all that the score needs."""
+        return all(getattr(rows, name) is not None for name in self.needs)
+
+
+def _confusion_score(
+    name: str, title: str, text: str, formula: Callable[[Counts], Floats], *, is_shown: bool = True
+) -> Score:
     """A score that is a function of the confusion matrix."""
 
     def compute(rows: Rows) -> float:
         return float(formula(confusion_matrix(rows.references, rows.predictions, rows.n_classes)))
 
-    return Score(name=name, title=title, compute=compute, of_confusion=formula, is_shown=is_shown)
+    return Score(name=name, title=title, text=text, compute=compute, of_confusion=formula, is_shown=is_shown)
 
 
 SCORES: dict[str, Score] = {
     score.name: score
     for score in (
-        _confusion_score("ua", "UA", ua),
-        _confusion_score("wa", "WA", wa),
-        _confusion_score("macro_f1", "macro F1", macro_f1),
-        _confusion_score("weighted_f1", "weighted F1", weighted_f1, is_shown=False),
+        _confusion_score(
+            "ua",
+            "UA",
+            "mean recall of the classes that the references contain; chance is 1 / number of classes.",
+            ua,
+        ),
+        _confusion_score("wa", "WA", "accuracy.", wa),
+        _confusion_score(
+            "macro_f1",
+            "macro F1",
+            "mean F1 of the classes that the references or the predictions contain. A class that is predicted but "
+            "never a reference counts as 0; a label that occurs on neither side does not count.",
+            macro_f1,
+        ),
+        _confusion_score(
+            "weighted_f1",
+            "weighted F1",
+            "mean F1 weighted by the number of references.",
+            weighted_f1,
+            is_shown=False,
+        ),
     )
 }
 """Every score that is one number, by name."""

@@ -1,5 +1,6 @@
 """UA, WA and F1 of speech emotion recognition as an `evaluate` metric; the formulas are those of `emobox_hf.scores`."""
 
+import textwrap
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ import evaluate
 import numpy as np
 
 from emobox_hf.errors import InputError, first_five, suggest
-from emobox_hf.scores import bootstrap_intervals, compute_scores
+from emobox_hf.scores import SCORES, bootstrap_intervals, compute_scores
 
 Label = int | str
 SCALARS = "scores"
@@ -33,7 +34,12 @@ _CITATION = """\
 }
 """
 
-_INPUTS_DESCRIPTION = """
+_SCORE_LINES = "\n".join(
+    textwrap.fill(f"{name} (`float`): {score.text}", 120, initial_indent=" " * 4, subsequent_indent=" " * 8)
+    for name, score in SCORES.items()
+)
+_INTERVAL_NAMES = ", ".join(f"{name}_interval" for name in SCORES)
+_INPUTS_DESCRIPTION = f"""
 Args:
     predictions (`list` of `int` or `str`): One class an utterance.
     references (`list` of `int` or `str`): The true class of each utterance, of the same type as the predictions.
@@ -41,7 +47,7 @@ Args:
         results a label. Names with integer predictions and references name the classes 0, 1, 2 and so on. Without it
         the classes are those that occur, sorted.
     speakers (`list`, *optional*): Who speaks each utterance, for all utterances in the order in which they were added
-        (with several processes: those of process 0 first). Used by the intervals only.
+        (with several processes: those of process 0 first). Used by the intervals, and by scores that need it.
     confidence (`float`, *optional*): Say 0.95; adds a bootstrap percentile interval to each score that is one number.
         Speakers are resampled if given, utterances if not.
     n_resamples (`int`, defaults to 1000): Number of bootstrap resamples.
@@ -51,16 +57,13 @@ Args:
 
 Returns:
     A flat `dict` of numbers and lists, all scores from 0 to 1:
-    ua (`float`): Mean recall of the classes that the references contain.
-    wa (`float`): Accuracy.
-    macro_f1 (`float`): Mean F1 of the classes that the references or the predictions contain.
-    weighted_f1 (`float`): Mean F1 weighted by the number of references.
+{_SCORE_LINES}
     per_class_recall (`list`): One `float` a class, `None` where the references lack it.
     confusion_matrix (`list` of `list` of `int`): Rows are references, columns predictions.
     labels (`list`): What the rows are; left out where `labels` was not given and row i is class i.
     absent_classes (`list`): The labels that no reference has, so `ua` does not cover them; left out where `labels` was
         not given and there is none.
-    ua_interval, wa_interval, macro_f1_interval, weighted_f1_interval (`list`): [low, high], with `confidence` only.
+    {_INTERVAL_NAMES} (`list`): [low, high], with `confidence` only.
 
     Loaded as `evaluate.load("emobox/ser_metrics", "scores")` it returns the numbers alone, intervals as `ua_low`,
     `ua_high` …, which is what a `Trainer` can log.
@@ -245,7 +248,7 @@ def _refuse_no_label(name: str, column: list[Label], labels: Sequence[Label] | d
 def _class_set(
     labels: Sequence[Label] | datasets.ClassLabel | None, references: list[Label], predictions: list[Label]
 ) -> list[Any]:
-    """The rows of the results in order: the labels given, else the classes that occur."""
+    """The classes in the order of the results: the labels given, else those that occur."""
     if labels is None:
         return sorted({*references, *predictions})
     if isinstance(labels, datasets.ClassLabel):
@@ -261,7 +264,7 @@ def _class_set(
 
 
 def _index_of(classes: list[Label], references: list[Label]) -> dict[Any, int]:
-    """Row of each class: names stand for 0, 1, 2 and so on where the references are integers."""
+    """The number of each class; names stand for 0, 1, 2 and so on where the references are integers."""
     names_of_integers = isinstance(classes[0], str) and not isinstance(references[0], str)
     return {row if names_of_integers else label: row for row, label in enumerate(classes)}
 

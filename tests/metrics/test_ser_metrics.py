@@ -13,7 +13,7 @@ from datasets import ClassLabel, Dataset, Features
 from sklearn import metrics
 
 from emobox_hf.errors import InputError
-from emobox_hf.scores import SCORES, Score, bootstrap_intervals
+from emobox_hf.scores import bootstrap_intervals
 
 SIX = ["ua", "wa", "macro_f1", "weighted_f1", "per_class_recall", "confusion_matrix"]
 INTERVALS = ["ua_interval", "wa_interval", "macro_f1_interval", "weighted_f1_interval"]
@@ -359,19 +359,12 @@ def test_an_unknown_configuration_is_refused(load_ser_metrics):
         load_ser_metrics(config_name="score")
 
 
-def test_a_new_score_is_one_entry(ser_metrics, load_ser_metrics, monkeypatch):
-    """One that is no function of the confusion matrix: the worst speaker's accuracy."""
-
-    def worst(rows):
-        if rows.speakers is None:
-            return None
-        hits = {speaker: [] for speaker in rows.speakers}
-        for speaker, hit in zip(rows.speakers, rows.references == rows.predictions, strict=True):
-            hits[speaker].append(hit)
-        return float(min(map(np.mean, hits.values())))
-
-    monkeypatch.setitem(SCORES, "worst_speaker", Score(name="worst_speaker", title="worst speaker", compute=worst))
+def test_a_score_by_speaker_is_computed_where_speakers_are_known(speaker_ua, ser_metrics, load_ser_metrics):
     inputs = {"references": REFERENCES, "predictions": PREDICTIONS}
-    assert ser_metrics.compute(**inputs, speakers=SPEAKERS, confidence=0.9)["worst_speaker"] == 0.5
-    assert "worst_speaker" not in ser_metrics.compute(**inputs)
-    assert load_ser_metrics(config_name="scores").compute(**inputs, speakers=SPEAKERS)["worst_speaker"] == 0.5
+    results = ser_metrics.compute(**inputs, speakers=SPEAKERS, confidence=0.9)
+    assert results["speaker_ua"] == pytest.approx((0.5 + 1 + 1 + 0.5 + 0.5) / 5)
+    assert results["speaker_ua_interval"][0] < results["speaker_ua"] < results["speaker_ua_interval"][1]
+    assert "speaker_ua" not in ser_metrics.compute(**inputs)
+    numbers = load_ser_metrics(config_name="scores").compute(**inputs, speakers=SPEAKERS, confidence=0.9)
+    assert [numbers["speaker_ua_low"], numbers["speaker_ua_high"]] == results["speaker_ua_interval"]
+    assert "speaker_ua (`float`): mean over speakers" in load_ser_metrics().inputs_description

@@ -1,11 +1,12 @@
-"""Corpora whose language an encoder heard, and others."""
+"""Corpora whose language is in an encoder's pretraining data, and others."""
 
 from typing import Any
 
 import pytest
 
-from emobox_hf.encoders.known.table import KNOWN_ENCODERS
+from emobox_hf.encoders.known.table import KNOWN_ENCODERS, find_known
 from emobox_hf.report.languages import languages_tables, tell_language
+from emobox_hf.sources.fetch_encoder import FETCHABLE
 
 
 @pytest.mark.parametrize(
@@ -60,3 +61,11 @@ def test_contaminated_corpora_are_left_out_unless_asked_for(make_run: Any) -> No
     assert detail.to_dict()["flagged"] == [["meld", "emotion2vec"]]
     means, _ = languages_tables(runs, with_contaminated=True)
     assert means.to_dict()["rows"][0]["seen"] == 50.0
+
+
+@pytest.mark.parametrize("name", FETCHABLE)
+def test_every_encoder_that_can_be_fetched_is_known_with_its_languages(name: str) -> None:
+    encoder = find_known(name)
+    assert encoder is not None
+    assert encoder.languages
+    assert tell_language(encoder, "savee") == "seen"
