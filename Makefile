@@ -24,7 +24,7 @@ types: $(VENV)/installed
 	$(VENV)/bin/mypy
 
 unit: $(VENV)/installed
-	$(VENV)/bin/python -m pytest -m "not scripts" --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(VENV)/bin/python -m pytest -m "not scripts" --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 scripts: $(SCRIPTS_VENV)/installed
 	$(SCRIPTS_VENV)/bin/python -m pytest tests/hub tests/loading_scripts

@@ -27,6 +27,11 @@ REAL_CACHE = cache_dir()
 CHECKOUT = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests on real speech, which take minutes: last, they would leave all but one worker idle."""
+    items.sort(key=lambda item: item.get_closest_marker("real") is None)
+
+
 @pytest.fixture(autouse=True)
 def own_places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cache that no other test has, and none of the user's variables; tests marked `real` share the user's cache."""

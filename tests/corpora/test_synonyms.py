@@ -58,7 +58,7 @@ def test_what_is_given_goes_before_the_rule() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"LABEL_7": "Sad"}, "no label 'LABEL_7' to map; known: LABEL_0"),
+        ({"LABEL_7": "Sad"}, "no label 'LABEL_7' to map; did you mean 'LABEL_0'"),
         ({"LABEL_0": "furious"}, "cannot be mapped to 'furious'"),
     ],
 )
