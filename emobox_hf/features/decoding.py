@@ -1,7 +1,9 @@
 """Clips decoded ahead of the encoder, by processes of their own."""
 
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +60,7 @@ def decode_ahead(batches: Sequence[Sequence[Clip]], *, n_workers: int) -> Genera
         prefetch_factor=BATCHES_AHEAD if n_workers else None,
         # Arrays go through a pipe as they are; tensors would need shared memory, of which a container has little.
         collate_fn=_as_is,
-        worker_init_fn=_leave_signals_to_parent,
+        worker_init_fn=_live_and_die_with_parent,
         generator=torch.Generator(),  # else a number is drawn from the caller's
     )
     for batch, sounds in zip(batches, loader, strict=True):
@@ -93,7 +95,18 @@ def _as_is(batch: Any) -> Any:
     return batch
 
 
-def _leave_signals_to_parent(_: int) -> None:
-    """The parent stops its workers when it stops; they notice by themselves that it died."""
+def _live_and_die_with_parent(_: int) -> None:
+    """Leave signals to the parent, which stops its workers when it stops, and end when it is there no more.
+
+    A worker of torch leaves its loop when the parent is gone, then waits for ever for a reader of what it has queued;
+    so a thread ends the process.
+    """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)

@@ -48,6 +48,15 @@ def start_python(code, *arguments):
     )
 
 
+def list_children(pid):
+    return [int(number) for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_running(pid):
+    command = Path(f"/proc/{pid}/cmdline")
+    return command.exists() and command.read_bytes() != b""  # empty once it has ended, though nobody has asked how
+
+
 def wait_for_batches(process, n):
     for number in range(n):
         assert process.stdout.readline() == "batch\n", process.stderr.read()
@@ -77,6 +86,21 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bits(store, undisturbed
     reports = [extract(CLIPS, ToyEncoder(), store, rank=rank, world_size=2, **SMALL) for rank in range(2)]
     assert sum(report.n_extracted for report in reports) == 40 - before
     assert_complete(store, undisturbed)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="children are looked up in /proc")
+def test_workers_of_a_killed_run_end_though_nobody_reads_what_they_decoded(tmp_path):
+    process = start_python(SLOW, tmp_path, 0.02, 1.0, 3)
+    wait_for_batches(process, 1)
+    workers = list_children(process.pid)
+    assert len(workers) >= 3
+    time.sleep(1)  # until the pipe is full: a batch is larger than what it holds
+    process.kill()
+    process.wait(timeout=60)
+    deadline = time.monotonic() + 30
+    while alive := [pid for pid in workers if is_running(pid)]:
+        assert time.monotonic() < deadline, f"{alive} live on"
+        time.sleep(0.1)
 
 
 def test_a_writer_killed_in_the_middle_of_a_shard_leaves_a_hidden_part_alone(store, undisturbed, tmp_path):
