@@ -90,7 +90,10 @@ def _extract(arguments: argparse.Namespace) -> int:
     from emobox_hf.experiments.plan import plan_run
     from emobox_hf.experiments.request import build_parser, read_request
 
-    parser = build_parser("emobox extract")
+    parser = build_parser(
+        "emobox extract",
+        description="Extract the features that `emobox probe` with these options reads, and keep them.",
+    )
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     options = parser.parse_args(arguments.options)
     request = read_request(parser, options)

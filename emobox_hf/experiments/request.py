@@ -149,12 +149,13 @@ def read_request(parser: Parser, arguments: argparse.Namespace) -> ProbeRequest:
     return ProbeRequest(**read | {"head": read["head"].make()})
 
 
-def build_parser(prog: str) -> Parser:
+def build_parser(
+    prog: str,
+    *,
+    description: str = "Score a frozen speech encoder on the folds of a corpus. Defaults are EmoBox's protocol.",
+) -> Parser:
     """The parser of `emobox probe`, `emobox extract` and run_probe.py."""
-    parser = Parser(
-        prog=prog,
-        description="Score a frozen speech encoder on the folds of a corpus. Defaults are EmoBox's protocol.",
-    )
+    parser = Parser(prog=prog, description=description)
     for section in SECTIONS.values():
         add_options(parser, section)
     apply_defaults(parser)

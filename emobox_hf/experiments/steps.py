@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emobox_hf.corpora.folds import Partition
+from emobox_hf.errors import InputError
 from emobox_hf.experiments.environment import describe_machine, describe_versions, now
 from emobox_hf.experiments.extraction import Features, extract_features, set_aside_damaged
 from emobox_hf.experiments.plan import Plan
@@ -17,6 +18,8 @@ from emobox_hf.results import FoldPredictions, RunRecord
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+MOST_EXTRACTIONS = 4  # of one run: damage that comes back is the disk's, not an accident
 
 
 def extract_run(plan: Plan, accelerator: "Accelerator") -> list[Features]:
@@ -30,10 +33,15 @@ def read_run(
     """The features, and what the head reads of them; damaged shards are set aside and extracted again.
 
     Every process reads everything, so they agree on whether to go on; whatever one of them finds is set aside.
+
+    Raises:
+        InputError: What was written is damaged again and again.
     """
     from accelerate.utils import gather_object
 
-    while True:
+    for round_ in range(MOST_EXTRACTIONS):
+        if round_:
+            features = extract_run(plan, accelerator)
         inputs = None
         try:
             inputs = read_inputs(features, plan.settings.probe)
@@ -42,7 +50,10 @@ def read_run(
                 set_aside_damaged(one.store)
         if all(gather_object([inputs is not None])) and inputs is not None:
             return features, inputs
-        features = extract_run(plan, accelerator)
+    raise InputError(
+        f"{plan.request.places.features_dir}: features were damaged right after they were written, "
+        f"{MOST_EXTRACTIONS} times in a row. Check this disk, or keep features on another: --features FOLDER"
+    )
 
 
 def train_run(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from speech import synthesize, write_wav
 from emobox_hf.cli.main import main
 from emobox_hf.cli.probe import run_and_show
 from emobox_hf.errors import InputError
+from emobox_hf.experiments import steps
 from emobox_hf.experiments.plan import plan_run
 from emobox_hf.experiments.request import SECTIONS, ProbeRequest, build_parser, make_request, parse_request
 from emobox_hf.experiments.run import run_probe
@@ -224,6 +226,27 @@ def test_damaged_features_are_set_aside_and_made_again(
     told = capsys.readouterr().err
     assert told.count("set aside, its utterances are extracted again") == len(shards) > 0
     assert len(list((tmp_path / "features").rglob(".*.damaged"))) == len(shards)
+
+
+def test_a_disk_that_damages_what_it_is_given_is_named_and_not_tried_for_ever(
+    request_for: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract, times = steps.extract_run, []
+
+    def extract_and_damage(*arguments: Any) -> Any:
+        features = extract(*arguments)
+        times.append(1)
+        for shard in (tmp_path / "features").rglob("*.safetensors"):
+            content = bytearray(shard.read_bytes())
+            content[-100] ^= 1
+            shard.write_bytes(content)
+        return features
+
+    monkeypatch.setattr(steps, "extract_run", extract_and_damage)
+    with pytest.raises(InputError, match=f"{re.escape(str(tmp_path / 'features'))}.*times in a row.*--features"):
+        run_probe(request_for(features=tmp_path / "features", head="emobox"))
+    assert len(times) == steps.MOST_EXTRACTIONS
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(request_for: Any, tmp_path: Path) -> None:
