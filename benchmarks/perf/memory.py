@@ -14,18 +14,22 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from emobox_hf.encoders.forward.backbone import Encoded
 from emobox_hf.features import Clip, FeatureKey, FeatureStore, extract
 from emobox_hf.precision import StorageDtype
 
 DIM, N_LAYERS, RATE_HZ, HOP = 384, 5, 16_000, 320
+
+Waveform = NDArray[np.float32]
 
 
 class IdleEncoder:
@@ -39,7 +43,7 @@ class IdleEncoder:
         """Its own."""
         return duration_s
 
-    def encode(self, waveforms: list[np.ndarray]) -> list[Encoded]:
+    def encode(self, waveforms: Sequence[Waveform]) -> list[Encoded]:
         """The first frames of the table for each."""
         return [Encoded(self.frames[: len(waveform) // HOP], self.pooled) for waveform in waveforms]
 
@@ -50,12 +54,12 @@ def make_clips(n: int) -> list[Clip]:
     return [Clip(f"clip-{i:06d}", length / RATE_HZ, partial(make_noise, i, length)) for i, length in enumerate(lengths)]
 
 
-def make_noise(seed: int, n_samples: int) -> np.ndarray:
+def make_noise(seed: int, n_samples: int) -> Waveform:
     """Float32 (n_samples,)."""
     return np.random.default_rng(seed).random(n_samples, dtype=np.float32)
 
 
-def open_store(root: Path, storage_dtype: str) -> FeatureStore:
+def open_store(root: Path, storage_dtype: StorageDtype) -> FeatureStore:
     """The store of this benchmark."""
     key = FeatureKey(
         corpus="noise",
@@ -70,7 +74,7 @@ def open_store(root: Path, storage_dtype: str) -> FeatureStore:
     return FeatureStore.open(root, key)
 
 
-def run_job(job: str, n: int, root: Path, storage_dtype: str, workers: int | None) -> dict[str, float]:
+def run_job(job: str, n: int, root: Path, storage_dtype: StorageDtype, workers: int | None) -> dict[str, float]:
     """One job in this process: seconds, bytes and peak memory beyond what the imports took."""
     store = open_store(root, storage_dtype)
     clips, before = make_clips(n), peak_mb()

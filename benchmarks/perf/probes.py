@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import warnings
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,11 @@ def fit_scikit_learn(vectors: Any, job: Job, *, labels: Any, tol: float) -> None
     model.fit(vectors[both], labels[both]).predict_proba(vectors[job.test])
 
 
+def fit_all(map_: Callable[..., Iterable[None]], fits: Sequence[tuple[Any, Job]], labels: Any, *, tol: float) -> None:
+    """`fit_scikit_learn` of each pair of vectors and job, by `map_`."""
+    list(map_(partial(fit_scikit_learn, labels=labels, tol=tol), *zip(*fits, strict=True)))
+
+
 def clock_frames(data: DrawnData, epochs: int, device: torch.device) -> Figures:
     """Seconds for 30 probes of `epochs`, by loop and precision."""
     figures = {}
@@ -61,13 +67,12 @@ def clock_vectors(data: DrawnData, device: torch.device) -> Figures:
     jobs, wide = list_jobs(data.splits, settings.seeds), data.vectors.numpy().astype(np.float64)
     warnings.simplefilter("ignore")
     plain = [(wide[:, layer], jobs[0]) for layer in (4, 8)]
-    spent = clock(lambda: [fit_scikit_learn(*one, labels=data.labels, tol=1e-4) for one in plain])
+    spent = clock(partial(fit_all, map, plain, data.labels, tol=1e-4))
     figures["linear, scikit-learn, plain loop"] = spent * LAYERS * len(jobs) / len(plain)
     with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
         for name, tol, some_jobs in [("a fit a core", 1e-4, jobs), ("a fit a core, converged", 1e-8, jobs[:1])]:
             some = [(wide[:, layer], job) for layer in (0, 4, 8, 12) for job in some_jobs]
-            fit = partial(fit_scikit_learn, labels=data.labels, tol=tol)
-            spent = clock(lambda fit=fit, some=some: list(pool.map(fit, *zip(*some, strict=True))))
+            spent = clock(partial(fit_all, pool.map, some, data.labels, tol=tol))
             figures[f"linear, scikit-learn, {name}"] = spent * LAYERS * len(jobs) / len(some)
     found: list[LayerProbes] = []
     layers = range(LAYERS)

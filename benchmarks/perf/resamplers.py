@@ -38,13 +38,13 @@ def make_speech_like(rate: int, seed: int, *, duration_s: float = 10.0) -> Sound
     time_s = np.arange(round(duration_s * rate)) / rate
     noise = sosfilt(butter(2, 500, fs=rate, output="sos"), random.standard_normal(len(time_s)))
     sound = noise * (0.55 - 0.45 * np.cos(2 * np.pi * 4 * time_s))
-    return (0.5 * sound / np.abs(sound).max()).astype(np.float32)
+    return np.asarray(0.5 * sound / np.abs(sound).max(), dtype=np.float32)
 
 
 def to_rate(waveform: Sound, rate: int) -> Sound:
     """A 16 kHz waveform at another rate by SciPy's polyphase filter, a Kaiser-windowed sinc of its own defaults."""
     divisor = np.gcd(rate, SAMPLE_RATE_HZ)
-    return resample_poly(waveform, rate // divisor, SAMPLE_RATE_HZ // divisor).astype(np.float32)
+    return np.asarray(resample_poly(waveform, rate // divisor, SAMPLE_RATE_HZ // divisor), dtype=np.float32)
 
 
 def write_copies(root: Path, paths: list[str], folder: Path, rate: int) -> None:

@@ -1,8 +1,8 @@
 """Heads: what is trained on frozen features, each a value with its own settings. Cheap to import; loads no torch.
 
 A new head, a regression head for instance, is a frozen dataclass here with what `Head` asks for, and an entry in
-`HEADS`; its computation is a module beside this one, imported when it trains. Command line, records, runs and reports
-know heads by this module alone.
+`HEADS`; its computation is a module beside this one, imported when it trains. What it learns, classes by number today,
+is made in `experiments.steps`. Command line, records, runs and reports know heads by this module alone.
 """
 
 import json

@@ -13,10 +13,10 @@ from torch import nn
 
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
 from emobox_hf.encoders.forward.convolutions import FrontEnd, build_front_end
-from emobox_hf.encoders.forward.families import build_data2vec2_stack, build_wav2vec2_stack
 from emobox_hf.encoders.forward.layout import Groups, lay_out, send, views
 from emobox_hf.encoders.forward.linear import Target
 from emobox_hf.encoders.forward.positions import build_positions
+from emobox_hf.encoders.forward.stacks import build_data2vec2_stack, build_wav2vec2_stack
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.native import MODEL_TYPE
 from emobox_hf.sampling import SAMPLE_RATE_HZ

@@ -8,10 +8,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
 from emobox_hf.encoders.forward.convolutions import flatten_kernel, multiply_windows
-from emobox_hf.encoders.forward.families import build_whisper_stack
 from emobox_hf.encoders.forward.layout import lay_out
 from emobox_hf.encoders.forward.linear import Linear, Target
 from emobox_hf.encoders.forward.mel import build_log_mel
+from emobox_hf.encoders.forward.stacks import build_whisper_stack
 from emobox_hf.encoders.forward.waveform import batch_s_on
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.sampling import SAMPLE_RATE_HZ
