@@ -168,7 +168,9 @@ def score_list() -> str:
     """The scores that are one number and their intervals, as the metric's card lists them."""
     lines = [f"- **{name}** (`float`): {score.text}" for name, score in SCORES.items()]
     intervals = ", ".join(f"**{name}_interval**" for name in SCORES)
-    lines.append(f"- {intervals} (`[low, high]`): percentile bootstrap intervals, where `confidence` was given.")
+    lines.append(
+        f"- {intervals} (`[low, high]`): intervals, where `confidence` was given; `None` of three speakers or fewer."
+    )
     return "\n".join(textwrap.fill(line, 120, subsequent_indent="  ") for line in lines)
 
 

@@ -1,13 +1,14 @@
-"""UA, WA, macro F1 and their uncertainty from integer arrays: NumPy only, and the one home of each formula.
+"""UA, WA, macro F1 and their uncertainty from integer arrays, and the one home of each formula.
 
 A new score that is one number is an entry of `table.SCORES` and nothing else: a function of the confusion matrix, or
 of the rows with what it needs of them (speakers, probabilities). It is then a key of the metric, with an interval, a
 key of records, and a column of tables. A score of another kind of target, such as the concordance correlation of a
 regression head, needs fields of `table.Rows` that hold targets and estimates; a head gives them (`probes/heads.py`).
 
-Formulas stand in `classification`, what is drawn for an interval in `resampling`, the rule of inference in `intervals`.
+Formulas stand in `classification`, the rule of inference in `intervals`; `bootstrap` is what the metric offers besides.
 """
 
+from emobox_hf.scores.bootstrap import bootstrap_differences, bootstrap_intervals
 from emobox_hf.scores.classification import (
     confusion_matrix,
     kappa,
@@ -24,9 +25,11 @@ from emobox_hf.scores.computing import compute_scores, score_confusion
 from emobox_hf.scores.intervals import (
     Difference,
     Interval,
-    bootstrap_differences,
-    bootstrap_intervals,
+    estimate,
+    estimate_difference,
     mean_over_folds,
+    score_differences,
+    score_intervals,
 )
 from emobox_hf.scores.table import SCORES, Rows, Score, Scores, shown_scores
 
@@ -41,6 +44,8 @@ __all__ = [
     "bootstrap_intervals",
     "compute_scores",
     "confusion_matrix",
+    "estimate",
+    "estimate_difference",
     "kappa",
     "macro_f1",
     "mean_over_folds",
@@ -49,6 +54,8 @@ __all__ = [
     "per_class_recall",
     "per_class_support",
     "score_confusion",
+    "score_differences",
+    "score_intervals",
     "shown_scores",
     "ua",
     "wa",

@@ -1,7 +1,8 @@
 """UA, WA and F1 of speech emotion recognition as an `evaluate` metric; the formulas are those of `emobox_hf.scores`."""
 
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 import datasets
@@ -9,16 +10,17 @@ import evaluate
 import numpy as np
 
 from emobox_hf.errors import InputError, first_five, suggest
-from emobox_hf.scores import SCORES, bootstrap_intervals, compute_scores
+from emobox_hf.scores import SCORES, Interval, bootstrap_intervals, compute_scores, score_intervals
 
 Label = int | str
+JACKKNIFE, BOOTSTRAP = "jackknife", "bootstrap"
 SCALARS = "scores"
 """The configuration that gives numbers alone, as trainers and trackers want them."""
 
 _DESCRIPTION = """\
 The scores of EmoBox for speech emotion recognition: unweighted average recall (UA, also called balanced accuracy or
 UAR), accuracy (WA), macro F1, weighted F1, per-class recall and the confusion matrix, for a frozen set of classes if
-you give one, with bootstrap intervals over speakers if you ask for them.
+you give one, with confidence intervals over speakers if you ask for them.
 """
 
 _CITATION = """\
@@ -48,8 +50,9 @@ Args:
         the classes are those that occur, sorted.
     speakers (`list`, *optional*): Who speaks each utterance, for all utterances in the order in which they were added
         (with several processes: those of process 0 first). Used by the intervals, and by scores that need it.
-    confidence (`float`, *optional*): Say 0.95; adds a bootstrap percentile interval to each score that is one number.
+    confidence (`float`, *optional*): Say 0.95; adds an interval to each score that is one number.
         Speakers are resampled if given, utterances if not.
+    method (`str`, defaults to `jackknife`): `bootstrap` draws speakers with replacement, too narrow of few speakers.
     n_resamples (`int`, defaults to 1000): Number of bootstrap resamples.
     seed (`int`, defaults to 0): Seed of the resampling; the same seed gives the same interval.
     ignore_index (`int` or several, *optional*): Leave out utterances with this reference, such as transformers' -100 or
@@ -63,7 +66,9 @@ Returns:
     labels (`list`): What the rows are; left out where `labels` was not given and row i is class i.
     absent_classes (`list`): The labels that no reference has, so `ua` does not cover them; left out where `labels` was
         not given and there is none.
-    {_INTERVAL_NAMES} (`list`): [low, high], with `confidence` only.
+    {_INTERVAL_NAMES} (`list`): [low, high], with `confidence` only; `None` of three speakers or fewer, from whom none
+        can be estimated.
+    interval_units (`str`): What the intervals generalise over, such as `24 speakers`, with `confidence` only.
 
     Loaded as `evaluate.load("emobox/ser_metrics", "scores")` it returns the numbers alone, intervals as `ua_low`,
     `ua_high` …, which is what a `Trainer` can log.
@@ -98,7 +103,7 @@ class ExactValue(datasets.Value):  # type: ignore[misc]  # datasets has no types
 
 
 class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no types
-    """UA, WA, macro F1, weighted F1, per-class recall and confusion matrix, with optional bootstrap intervals."""
+    """UA, WA, macro F1, weighted F1, per-class recall and confusion matrix, with optional confidence intervals."""
 
     def _info(self) -> evaluate.MetricInfo:
         if self.config_name not in ("default", SCALARS):
@@ -144,8 +149,9 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
         labels: Sequence[Label] | datasets.ClassLabel | None = None,
         speakers: Sequence[object] | None = None,
         confidence: float | None = None,
-        n_resamples: int = 1000,
-        seed: int = 0,
+        method: str = JACKKNIFE,
+        n_resamples: int | None = None,
+        seed: int | None = None,
         ignore_index: int | Collection[int] | None = None,
     ) -> dict[str, Any]:
         if speakers is not None and len(speakers) != len(references):
@@ -170,19 +176,15 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
 
         scores = compute_scores(**encoded, n_classes=len(classes), speakers=speakers)
         results: dict[str, Any] = dict(scores.values)
-        intervals = {}
+        given = {"n_resamples": n_resamples, "seed": seed}
+        estimate = _choose_method(method, {name: value for name, value in given.items() if value is not None})
+        intervals: dict[str, Interval] = {}
         if confidence is not None:
-            intervals = bootstrap_intervals(
-                **encoded,
-                n_classes=len(classes),
-                speakers=speakers,
-                confidence=confidence,
-                n_resamples=n_resamples,
-                seed=seed,
-            )
+            intervals = estimate(**encoded, n_classes=len(classes), speakers=speakers, confidence=confidence)
         if self.config_name == SCALARS:  # what a trainer logs: numbers alone
             for name, interval in intervals.items():
-                results |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
+                if interval.is_estimable:
+                    results |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
             return results
         results["per_class_recall"] = list(scores.recall)
         results["confusion_matrix"] = [list(row) for row in scores.confusion_matrix]
@@ -191,8 +193,27 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
         if labels is not None or scores.absent_classes:
             results["absent_classes"] = [classes[row] for row in scores.absent_classes]
         if intervals:
-            results |= {f"{name}_interval": [interval.low, interval.high] for name, interval in intervals.items()}
+            results |= {
+                f"{name}_interval": [interval.low, interval.high] if interval.is_estimable else None
+                for name, interval in intervals.items()
+            }
+            one = next(iter(intervals.values()))
+            results["interval_units"] = f"{one.n_units} {one.unit}"
         return results
+
+
+def _choose_method(method: str, options: dict[str, int]) -> Callable[..., dict[str, Interval]]:
+    """What estimates intervals; an error where options do not belong to it."""
+    if method not in (JACKKNIFE, BOOTSTRAP):
+        raise InputError(f"no method {method!r} for intervals{suggest(method, [JACKKNIFE, BOOTSTRAP])}")
+    if method == BOOTSTRAP:
+        return partial(bootstrap_intervals, **options)
+    if options:
+        raise InputError(
+            f"{' and '.join(options)} belong to method='{BOOTSTRAP}'; the {JACKKNIFE} leaves each speaker out in turn, "
+            "which draws nothing"
+        )
+    return score_intervals
 
 
 def _list_classes(name: str, column: Any) -> list[Any]:

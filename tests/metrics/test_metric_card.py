@@ -30,7 +30,7 @@ def test_examples_of_the_inputs_description_print_what_it_says(ser_metrics):
 def test_every_result_and_input_is_on_the_card(metric_folder, ser_metrics):
     card = (metric_folder / "README.md").read_text(encoding="utf-8")
     inputs = {"speakers": ["a", "b"], "confidence": 0.95, "labels": [0, 1], "n_resamples": 10, "seed": 0}
-    inputs |= {"ignore_index": -100}
+    inputs |= {"ignore_index": -100, "method": "bootstrap"}
     results = ser_metrics.compute(references=[0, 1], predictions=[0, 1], **inputs)
     for name in (*results, *inputs, "references", "predictions"):
         assert f"**{name}**" in card

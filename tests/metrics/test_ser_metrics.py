@@ -13,7 +13,7 @@ from datasets import ClassLabel, Dataset, Features
 from sklearn import metrics
 
 from emobox_hf.errors import InputError
-from emobox_hf.scores import bootstrap_intervals
+from emobox_hf.scores import bootstrap_intervals, score_intervals
 
 SIX = ["ua", "wa", "macro_f1", "weighted_f1", "per_class_recall", "confusion_matrix"]
 INTERVALS = ["ua_interval", "wa_interval", "macro_f1_interval", "weighted_f1_interval"]
@@ -102,27 +102,53 @@ def test_names_that_look_like_integers_stay_names(ser_metrics):
 
 
 def test_intervals_are_those_of_the_package(ser_metrics):
-    results = ser_metrics.compute(
-        references=REFERENCES, predictions=PREDICTIONS, speakers=SPEAKERS, confidence=0.9, n_resamples=200, seed=5
-    )
-    assert list(results) == [*SIX, *INTERVALS]
-    expected = bootstrap_intervals(
-        REFERENCES, PREDICTIONS, 3, speakers=SPEAKERS, confidence=0.9, n_resamples=200, seed=5
-    )
-    for name, interval in expected.items():
-        assert results[f"{name}_interval"] == [interval.low, interval.high]
-    assert json.loads(json.dumps(results)) == results
+    inputs = {"references": REFERENCES, "predictions": PREDICTIONS, "speakers": SPEAKERS, "confidence": 0.9}
+    bootstrap = {"n_resamples": 200, "seed": 5}
+    for results, expected in [
+        (ser_metrics.compute(**inputs), score_intervals(REFERENCES, PREDICTIONS, 3, speakers=SPEAKERS, confidence=0.9)),
+        (
+            ser_metrics.compute(**inputs, method="bootstrap", **bootstrap),
+            bootstrap_intervals(REFERENCES, PREDICTIONS, 3, speakers=SPEAKERS, confidence=0.9, **bootstrap),
+        ),
+    ]:
+        assert list(results) == [*SIX, *INTERVALS, "interval_units"]
+        for name, interval in expected.items():
+            assert results[f"{name}_interval"] == [interval.low, interval.high]
+        assert results["interval_units"] == f"{len(set(SPEAKERS))} speakers"
+        assert json.loads(json.dumps(results)) == results
 
 
-def test_intervals_repeat_by_seed_and_ignore_the_global_one(ser_metrics):
+def test_intervals_of_few_speakers_are_none(ser_metrics, load_ser_metrics):
+    inputs = {"references": [0, 1, 0, 1], "predictions": [0, 1, 1, 1], "speakers": [1, 1, 2, 3], "confidence": 0.95}
+    results = ser_metrics.compute(**inputs)
+    assert (results["ua_interval"], results["interval_units"]) == (None, "3 speakers")
+    numbers = load_ser_metrics(config_name="scores").compute(**inputs)
+    assert list(numbers) == SIX[:4]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "bootsrap"}, "no method 'bootsrap' for intervals; did you mean 'bootstrap'"),
+        ({"n_resamples": 100}, "n_resamples belong to method='bootstrap'"),
+        ({"confidence": 95}, "between 0 and 1, say 0.95, found 95"),
+    ],
+)
+def test_options_of_intervals_that_do_not_fit_are_refused(ser_metrics, options, message):
+    with pytest.raises(InputError, match=message):
+        ser_metrics.compute(references=[0, 1], predictions=[0, 1], **{"confidence": 0.95, **options})
+
+
+def test_bootstrap_intervals_repeat_by_seed_and_ignore_the_global_one(ser_metrics):
+    inputs = {"references": REFERENCES, "predictions": PREDICTIONS, "confidence": 0.95, "method": "bootstrap"}
+
     def compute(seed):
         np.random.seed(seed + 100)
-        return ser_metrics.compute(references=REFERENCES, predictions=PREDICTIONS, confidence=0.95, seed=seed)
+        return ser_metrics.compute(**inputs, seed=seed)
 
     first = compute(0)
     np.random.seed(1)
-    again = ser_metrics.compute(references=REFERENCES, predictions=PREDICTIONS, confidence=0.95)
-    assert first == again
+    assert first == ser_metrics.compute(**inputs)
     assert compute(1) != first
 
 
@@ -138,7 +164,7 @@ def test_speakers_cover_all_batches(ser_metrics):
     [
         ({"speakers": SPEAKERS[:4], "confidence": 0.95}, "one speaker for each of the 10 utterances .* found 4"),
         ({"speakers": SPEAKERS[:4]}, "one speaker for each of the 10 utterances .* found 4 speakers"),
-        ({"speakers": ["a"] * 10, "confidence": 0.95}, "at least two speakers"),
+        ({"speakers": ["a"] * 10, "confidence": 0.95, "method": "bootstrap"}, "at least two speakers"),
         ({"confidence": 95}, "between 0 and 1"),
         ({"labels": ["angry", "sad"]}, "references among the 2 labels, found 2; known: 0, 1; give the whole class set"),
         ({"labels": [0, 1]}, "references among the 2 labels, found 2"),

@@ -2,10 +2,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy import stats
 
 from emobox_hf.errors import InputError
-from emobox_hf.scores import SCORES, bootstrap_differences, bootstrap_intervals, compute_scores, mean_over_folds
+from emobox_hf.scores import (
+    SCORES,
+    Rows,
+    Score,
+    compute_scores,
+    estimate,
+    estimate_difference,
+    mean_over_folds,
+    score_differences,
+    score_intervals,
+)
+from emobox_hf.scores.jackknife import delete_one
 
 
 def clustered(n_speakers, *, seed, per_speaker=20):
@@ -21,165 +32,185 @@ def width(interval):
     return interval.high - interval.low
 
 
-@pytest.mark.parametrize("speakers", [None, ["a", "a", "b", "b", "c", "c"]])
-def test_perfect_predictions_have_the_interval_one_to_one(speakers):
-    labels = [0, 1, 0, 1, 2, 2]
-    for interval in bootstrap_intervals(labels, labels, 4, speakers=speakers).values():
-        assert (interval.low, interval.high) == (1.0, 1.0)
-
-
-def test_interval_says_what_was_resampled():
-    labels = [0, 1, 0, 1]
-    by_speaker = bootstrap_intervals(labels, labels, 2, speakers=[7, 7, 8, 8], confidence=0.9, n_resamples=50)["ua"]
-    assert (by_speaker.unit, by_speaker.n_units, by_speaker.n_resamples, by_speaker.confidence) == (
-        "speakers",
-        2,
-        50,
-        0.9,
+def rows_of(references, predictions, n_classes=2, speakers=None):
+    return Rows(
+        references=np.asarray(references),
+        predictions=np.asarray(predictions),
+        n_classes=n_classes,
+        speakers=speakers,
     )
-    by_utterance = bootstrap_intervals(labels, labels, 2)["ua"]
-    assert (by_utterance.unit, by_utterance.n_units) == ("utterances", 4)
 
 
-def test_whole_speakers_are_drawn():
-    # One speaker always right, one always wrong: a resample is right for 0, 1 or 2 of its 2 speakers.
-    intervals = bootstrap_intervals([0, 1, 0, 1], [0, 1, 1, 0], 2, speakers=["a", "a", "b", "b"])
-    assert (intervals["wa"].low, intervals["wa"].high) == (0.0, 1.0)
-    middle = bootstrap_intervals([0, 1, 0, 1], [0, 1, 1, 0], 2, speakers=["a", "a", "b", "b"], confidence=0.1)
-    assert (middle["wa"].low, middle["wa"].high) == (0.5, 0.5)
+def test_the_rule_is_the_textbook_s_written_out_by_hand():
+    references, predictions, speakers = clustered(7, seed=1)
+    logits = []
+    for speaker in range(7):
+        kept = speakers != speaker
+        without = compute_scores(references[kept], predictions[kept], 2).ua
+        logits.append(np.log(without / (1 - without)))
+    error = np.sqrt(6 / 7 * np.sum((logits - np.mean(logits)) ** 2))
+    whole = compute_scores(references, predictions, 2).ua
+    reach = stats.t.ppf(0.975, 6) * error
+    expected = 1 / (1 + np.exp(-(np.log(whole / (1 - whole)) + np.array([-reach, reach]))))
+    found = score_intervals(references, predictions, 2, speakers=speakers)["ua"]
+    assert [found.low, found.high] == pytest.approx(expected, abs=1e-12)
+    assert (found.unit, found.n_units, found.method, found.confidence) == ("speakers", 7, "jackknife-t", 0.95)
 
 
-def test_ua_of_a_resample_without_a_class_is_over_the_classes_it_has():
-    # Speaker a: class 0, all right. Speaker b: class 1, half right. Resamples aa, ab, bb have UA 1, 3/4, 1/2.
-    ua = bootstrap_intervals([0, 0, 1, 1], [0, 0, 1, 0], 2, speakers=["a", "a", "b", "b"])["ua"]
-    assert (ua.low, ua.high) == (0.5, 1.0)
+def test_a_difference_between_even_speakers_is_scipy_s_paired_t_test():
+    references, first, speakers = clustered(9, seed=2)
+    second = clustered(9, seed=3)[1]
+    by_speaker = [(system == references).reshape(9, 20).mean(axis=1) for system in (first, second)]
+    test = stats.ttest_rel(*by_speaker)
+    found = score_differences(references, first, second, 2, speakers=speakers)["ua"]
+    assert found.difference == pytest.approx(np.mean(by_speaker[0] - by_speaker[1]))
+    assert found.p_value == pytest.approx(test.pvalue)
+    bounds = test.confidence_interval(0.95)
+    assert [found.interval.low, found.interval.high] == pytest.approx([bounds.low, bounds.high])
+    error = (bounds.high - found.difference) / stats.t.ppf(0.975, 8)
+    assert found.detectable == pytest.approx((stats.t.ppf(0.975, 8) + stats.t.ppf(0.8, 8)) * error)
 
 
-def test_utterance_interval_of_accuracy_is_the_binomial_one():
-    references = np.arange(100) % 4
-    predictions = np.where(np.arange(100) < 80, references, (references + 1) % 4)
-    wa = bootstrap_intervals(references, predictions, 4, n_resamples=20_000)["wa"]
-    assert [wa.low, wa.high] == pytest.approx(binom(100, 0.8).ppf([0.025, 0.975]) / 100, abs=0.0101)
+def test_without_speakers_utterances_are_units_and_that_is_said():
+    references, predictions, _ = clustered(20, seed=4)
+    found = score_intervals(references, predictions, 2)["wa"]
+    assert (found.unit, found.n_units) == ("utterances", 400)
+    # Of independent utterances the interval is nearly that of a proportion.
+    share = np.mean(references == predictions)
+    error = np.sqrt(share * (1 - share) / 400)
+    assert [found.low, found.high] == pytest.approx([share - 1.97 * error, share + 1.97 * error], abs=0.002)
 
 
-def test_speaker_interval_is_wider_on_clustered_data():
-    references, predictions, speakers = clustered(20, seed=0)
-    by_speaker = bootstrap_intervals(references, predictions, 2, speakers=speakers)
-    by_utterance = bootstrap_intervals(references, predictions, 2)
-    for name in SCORES:
-        assert width(by_speaker[name]) > 1.5 * width(by_utterance[name])
+@pytest.mark.parametrize("n_speakers", [1, 2, 3])
+def test_of_three_speakers_or_fewer_nothing_is_estimated(n_speakers):
+    references, first, speakers = clustered(n_speakers, seed=5)
+    for interval in score_intervals(references, first, 2, speakers=speakers).values():
+        assert (interval.low, interval.high, interval.n_units) == (None, None, n_speakers)
+        assert not interval.is_estimable
+    second = clustered(n_speakers, seed=6)[1]
+    found = score_differences(references, first, second, 2, speakers=speakers)["ua"]
+    assert (found.interval.low, found.p_value, found.detectable) == (None, None, None)
+    assert found.difference == pytest.approx(np.mean(first == references) - np.mean(second == references))
 
 
-def test_interval_narrows_with_more_speakers():
-    few, many = (
-        bootstrap_intervals(*arrays[:2], 2, speakers=arrays[2])["ua"]
-        for arrays in (clustered(10, seed=1), clustered(160, seed=1))
-    )
-    assert width(many) < 0.5 * width(few)
+def test_where_both_systems_predict_the_same_there_is_no_interval():
+    references, predictions, speakers = clustered(8, seed=7)
+    for found in score_differences(references, predictions, predictions, 2, speakers=speakers).values():
+        assert (found.difference, found.interval.low, found.interval.high, found.p_value) == (0.0, None, None, None)
 
 
-def test_speaker_interval_covers_the_truth_where_the_utterance_interval_does_not():
-    covered = {"speakers": 0, "utterances": 0}
-    for seed in range(200):
-        references, predictions, speakers = clustered(30, seed=seed)
-        for units in (speakers, None):
-            ua = bootstrap_intervals(references, predictions, 2, speakers=units, n_resamples=200, seed=seed)["ua"]
-            covered[ua.unit] += ua.low <= 0.5 <= ua.high
-    assert 0.89 <= covered["speakers"] / 200 <= 0.99  # nominal 0.95
-    assert covered["utterances"] / 200 < 0.75
+def test_perfect_predictions_reach_one():
+    labels = [0, 1] * 6
+    found = score_intervals(labels, labels, 2, speakers=[number // 2 for number in range(12)])["ua"]
+    assert found.high == 1.0
+    assert 0.9 < found.low <= 1.0
 
 
 @given(st.integers(0, 2**32 - 1), st.booleans())
-def test_interval_repeats_by_seed_whatever_the_order_of_utterances(seed, use_speakers):
-    references, predictions, speakers = clustered(5, seed=3)
+def test_the_order_of_utterances_has_no_effect(seed, use_speakers):
+    references, predictions, speakers = clustered(5, seed=8)
     order = np.random.default_rng(seed).permutation(len(references))
     kept, shuffled = (
-        bootstrap_intervals(
-            references[index],
-            predictions[index],
-            2,
-            speakers=speakers[index] if use_speakers else None,
-            n_resamples=50,
-            seed=seed,
-        )
+        score_intervals(references[index], predictions[index], 2, speakers=speakers[index] if use_speakers else None)
         for index in (np.arange(len(references)), order)
     )
-    assert kept == shuffled
-
-
-def test_another_seed_gives_another_interval():
-    references, predictions, speakers = clustered(12, seed=4)
-    first, second = (
-        bootstrap_intervals(references, predictions, 2, speakers=speakers, seed=seed)["ua"] for seed in (0, 1)
-    )
-    assert first != second
+    for name in SCORES:
+        assert [kept[name].low, kept[name].high] == pytest.approx([shuffled[name].low, shuffled[name].high])
 
 
 @given(st.integers(0, 1000), st.floats(0.05, 0.9))
-def test_higher_confidence_contains_lower(seed, confidence):
+def test_bounds_are_fractions_around_the_score_and_grow_with_confidence(seed, confidence):
     references, predictions, speakers = clustered(6, seed=seed)
     inner, outer = (
-        bootstrap_intervals(references, predictions, 2, speakers=speakers, n_resamples=60, confidence=level)
+        score_intervals(references, predictions, 2, speakers=speakers, confidence=level)
         for level in (confidence, confidence + 0.05)
     )
-    for name in SCORES:
-        assert 0 <= outer[name].low <= inner[name].low <= inner[name].high <= outer[name].high <= 1
+    values = compute_scores(references, predictions, 2).values
+    for name, value in values.items():
+        assert 0 <= outer[name].low <= inner[name].low <= value + 1e-12
+        assert value - 1e-12 <= inner[name].high <= outer[name].high <= 1
 
 
-def test_difference_of_a_system_with_itself_is_zero():
-    references, predictions, speakers = clustered(8, seed=5)
-    for result in bootstrap_differences(references, predictions, predictions, 2, speakers=speakers).values():
-        assert (result.difference, result.interval.low, result.interval.high) == (0.0, 0.0, 0.0)
+def test_a_score_of_rows_is_left_out_like_one_of_the_confusion_matrix():
+    rng = np.random.default_rng(9)
+    references, predictions = rng.integers(0, 3, (2, 90))
+    for speakers in (None, (np.arange(90) % 9).tolist()):
+        rows = rows_of(references, predictions, 3, speakers)
+        units = [speakers or range(90)]
+        for score in SCORES.values():
+            slow = Score(name="slow", title="slow", text="slow.", compute=score.compute)
+            assert delete_one(slow, [rows], units).without == pytest.approx(delete_one(score, [rows], units).without)
 
 
-@pytest.mark.parametrize("use_speakers", [True, False])
-def test_difference_is_the_first_score_minus_the_second(use_speakers):
-    references, worse, speakers = clustered(40, seed=6)
-    better = worse.copy()
-    better[::7] = references[::7]
-    results = bootstrap_differences(references, better, worse, 2, speakers=speakers if use_speakers else None)
-    for name, result in results.items():
-        expected = getattr(compute_scores(references, better, 2), name) - getattr(
-            compute_scores(references, worse, 2), name
-        )
-        assert result.difference == pytest.approx(expected)
-        assert 0 < result.interval.low < expected < result.interval.high
+def test_a_score_that_is_no_fraction_has_bounds_beyond_one():
+    def count_wrong(rows):
+        return float(np.sum(rows.references != rows.predictions))
+
+    references, predictions, speakers = clustered(12, seed=10)
+    score = Score(name="wrong", title="wrong", text="wrong.", compute=count_wrong, in_percent=False)
+    _, interval = estimate(score, [rows_of(references, predictions, 2, speakers.tolist())], [speakers.tolist()])
+    assert interval.low < np.sum(references != predictions) < interval.high
 
 
-def test_pairing_cancels_what_is_hard_for_both():
-    references, worse, speakers = clustered(40, seed=7)
-    better = worse.copy()
-    better[::9] = references[::9]
-    paired = bootstrap_differences(references, better, worse, 2, speakers=speakers)["ua"].interval
-    alone = bootstrap_intervals(references, better, 2, speakers=speakers)["ua"]
-    assert width(paired) < 0.5 * width(alone)
+def test_of_several_parts_the_mean_is_estimated_and_a_speaker_leaves_all_of_them():
+    # Two seeds of two folds; each fold has speakers of its own.
+    folds = [clustered(4, seed=seed) for seed in (11, 12)]
+    parts, units = [], []
+    for fold, (references, predictions, speakers) in enumerate(folds):
+        names = [f"{fold}-{speaker}" for speaker in speakers]
+        for seed in (0, 1):
+            flipped = np.where(np.arange(len(references)) % 10 == seed, references, predictions)
+            parts.append(rows_of(references, flipped, 2, names))
+            units.append(names)
+    value, interval = estimate(SCORES["ua"], parts, units)
+    assert value == pytest.approx(np.mean([compute_scores(one.references, one.predictions, 2).ua for one in parts]))
+    assert interval.n_units == 8
+    found = delete_one(SCORES["ua"], parts, units)
+    kept = [np.array([name != "1-2" for name in names]) for names in units]
+    expected = np.mean(
+        [compute_scores(p.references[k], p.predictions[k], 2).ua for p, k in zip(parts, kept, strict=True)]
+    )
+    assert found.without[found.units.index("1-2")] == pytest.approx(expected)
+
+
+def test_a_fold_of_one_speaker_leaves_with_its_speaker():
+    last = {"a": 0, "b": 1, "c": 0, "d": 1}  # what is predicted for each speaker's last utterance, a 1
+    parts = [rows_of([0, 1, 0, 1], [0, 1, 0, predicted], 2, [name] * 4) for name, predicted in last.items()]
+    units = [one.speakers for one in parts]
+    found = delete_one(SCORES["wa"], parts, units)
+    assert found.whole == pytest.approx((0.75 + 1 + 0.75 + 1) / 4)
+    assert found.without == pytest.approx([(1 + 0.75 + 1) / 3, 2.5 / 3, 2.75 / 3, 2.5 / 3])
+
+
+def test_many_utterances_are_left_out_in_blocks(monkeypatch):
+    references, predictions, _ = clustered(10, seed=13)
+    rows = rows_of(references, predictions)
+    at_once = delete_one(SCORES["ua"], [rows], [range(200)]).without
+    monkeypatch.setattr("emobox_hf.scores.jackknife.AT_ONCE", 7)
+    assert (delete_one(SCORES["ua"], [rows], [range(200)]).without == at_once).all()
+
+
+def test_systems_tested_on_other_speakers_are_not_compared():
+    references, predictions, speakers = clustered(5, seed=14)
+    one = rows_of(references, predictions, 2, speakers.tolist())
+    others = [f"x{speaker}" for speaker in speakers]
+    other = rows_of(references, predictions, 2, others)
+    with pytest.raises(InputError, match="the same speakers on both sides; 10 are on one alone, such as 0"):
+        estimate_difference(SCORES["ua"], [one], [other], [speakers.tolist()], [others])
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"speakers": ["a"] * 4}, "at least two speakers to resample, found 1; leave speakers out"),
         ({"speakers": ["a", "b"]}, "one speaker for each of the 4 utterances, found 2"),
         ({"speakers": ["a", None, "b", None]}, "2 of 4 utterances have no speaker, the first at index 1"),
-        ({"speakers": ["a", "b", "b", float("nan")]}, "1 of 4 utterances have no speaker, the first at index 3"),
         ({"confidence": 95}, "between 0 and 1, say 0.95, found 95"),
         ({"confidence": 0.0}, "between 0 and 1"),
-        ({"n_resamples": 0}, "at least one resample"),
     ],
 )
 def test_bad_options_are_refused(options, message):
     with pytest.raises(InputError, match=message):
-        bootstrap_intervals([0, 1, 0, 1], [0, 1, 1, 1], 2, **options)
-
-
-def test_one_utterance_has_no_interval():
-    with pytest.raises(InputError, match="at least two utterances to resample, found 1; leave the interval out"):
-        bootstrap_intervals([0], [0], 2)
-
-
-def test_error_of_a_comparison_names_the_system():
-    with pytest.raises(InputError, match="1 predictions of system 2 and 2 references"):
-        bootstrap_differences([0, 1], [0, 1], [0], 2)
+        score_intervals([0, 1, 0, 1], [0, 1, 1, 1], 2, **options)
 
 
 def test_mean_over_folds_is_that_of_the_sample():
