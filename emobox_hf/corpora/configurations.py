@@ -41,7 +41,8 @@ def list_folds(spec: CorpusSpec, kind: str = PUBLISHED) -> list[str]:
     """The configurations of one kind.
 
     Published: `fold1` … `foldK`, those of EmoBox's rule for a corpus that EmoBox has not split. Speaker-independent:
-    `si_fold1` …, one a speaker, ten at most; none with fewer than two speakers. Random: `random_fold1` …, as many as
+    `si_fold1` …, one a speaker, ten at most, fewer where the spec says so (`drawn.si_folds`); none with fewer than two
+    speakers. Random: `random_fold1` …, as many as
     the published ones, or four where there is only one. Balanced: `cross_corpus`, where the corpus has the four shared
     emotions. Whole: `all`.
     """
@@ -49,7 +50,8 @@ def list_folds(spec: CorpusSpec, kind: str = PUBLISHED) -> list[str]:
     if kind == PUBLISHED:
         return _number("fold", n_published)
     if kind == SPEAKER_INDEPENDENT:
-        return _number("si_fold", min(MAX_SI_FOLDS, spec.expected.speakers) if spec.expected.speakers >= 2 else 0)
+        n_folds = spec.drawn.si_folds or min(MAX_SI_FOLDS, spec.expected.speakers)
+        return _number("si_fold", n_folds if spec.expected.speakers >= 2 else 0)
     if kind == RANDOM:
         return _number("random_fold", n_published if n_published > 1 else RANDOM_FOLDS_OF_ONE)
     if kind == BALANCED:

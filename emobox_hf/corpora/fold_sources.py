@@ -84,17 +84,46 @@ def assign_by_emobox_rule(manifest: Manifest, number: int) -> Assignment:
     return Assignment(keys, "EmoBox's partition rule", frozenset(keys))
 
 
-def assign_speakers(manifest: Manifest, number: int) -> Assignment:
-    """A speaker-independent fold; with three folds or more the next one's test speakers validate."""
-    groups = group_speakers(manifest.utterances, len(list_folds(manifest.spec, SPEAKER_INDEPENDENT)))
+def assign_speakers(manifest: Manifest, number: int, *, draw: int = 0) -> Assignment:
+    """A speaker-independent fold; with three folds or more the test speakers of another one validate.
+
+    Draw 0 validates on the next fold's, draw 1 on those of the fold after it, and so on, all others in turn.
+    """
+    spec = manifest.spec
+    together = _list_occasions(manifest, spec.drawn.si_keeps) if spec.drawn.si_keeps else None
+    groups = group_speakers(manifest.utterances, len(list_folds(spec, SPEAKER_INDEPENDENT)), together=together)
     roles = {"test": groups[number - 1]}
     if len(groups) > 2:
-        roles["validation"] = groups[number % len(groups)]
+        roles["validation"] = groups[(number + draw % (len(groups) - 1)) % len(groups)]
     held_out = {speaker for group in roles.values() for speaker in group}
     roles["train"] = [speaker for group in groups for speaker in group if speaker not in held_out]
     keys = {split: {u.key for u in manifest.utterances if u.speaker in speakers} for split, speakers in roles.items()}
-    named = f"test speakers {', '.join(roles['test'])}; speakers dealt into {len(groups)} groups, emotions kept even"
+    kept = f", those of a {spec.drawn.si_keeps} together" if spec.drawn.si_keeps else ""
+    named = (
+        f"test speakers {', '.join(roles['test'])}; speakers dealt into {len(groups)} groups{kept}, emotions kept even"
+    )
     return Assignment(keys, named, frozenset(keys), f"speakers {', '.join(roles.get('validation', []))}")
+
+
+def _list_occasions(manifest: Manifest, name: str) -> dict[str, str]:
+    """The occasion of each speaker, such as a session.
+
+    Raises:
+        InputError: A speaker was at several.
+    """
+    pattern = re.compile(manifest.spec.occasions[name])
+    found: dict[str, str] = {}
+    for u in manifest.utterances:
+        match = pattern.search(u.key)
+        if u.speaker is None or match is None:
+            continue
+        occasion = " ".join(match.groups(""))
+        if found.setdefault(u.speaker, occasion) != occasion:
+            raise InputError(
+                f"{manifest.spec.name}: speaker {u.speaker} is in {name}s {found[u.speaker]} and {occasion}, so those of "
+                f"a {name} cannot be kept together; leave drawn.si_keeps out of the specification"
+            )
+    return found
 
 
 def assign_randomly(manifest: Manifest, number: int) -> Assignment:

@@ -39,7 +39,7 @@ class ValidationRule:
     """How validation is held out of train where the corpus has no validation part: the one home of EmoBox's 20 %.
 
     `share` of each emotion, those utterances whose key hash with `seed` comes first, so the choice does not depend on
-    the order of files.
+    the order of files. Speaker-independent folds validate on the test speakers of another fold, which `seed` counts on.
     """
 
     share: float = 0.2  # EmoBox: a random 20 % of train where the corpus has no validation part
@@ -110,6 +110,7 @@ def partition(
     check_config(spec, config)
     if config == ALL:
         return Partition(config, {"train": manifest.utterances}, "every utterance")
+    rule = validation or ValidationRule()
     kind = kind_of(config)
     number = int(config[len(config.rstrip("0123456789")) :] or 0)
     published = None
@@ -121,7 +122,7 @@ def partition(
         published = spec.folds.published[number - 1]
         digests = digests_of(published)
     elif kind == SPEAKER_INDEPENDENT:
-        assignment = assign_speakers(manifest, number)
+        assignment = assign_speakers(manifest, number, draw=rule.seed)
         known = spec.drawn.si_sha256
         digests = {"test": known[number - 1] if known else None}
     elif kind == RANDOM:
@@ -136,6 +137,5 @@ def partition(
     splits = {split: tuple([u for u in manifest.utterances if u.key in keys]) for split, keys in chosen.items()}
     if "validation" in assignment.keys:
         return Partition(config, splits, assignment.source, assignment.validation)
-    rule = validation or ValidationRule()
     splits["train"], splits["validation"] = rule.hold_out(splits["train"])
     return Partition(config, splits, assignment.source, str(rule))

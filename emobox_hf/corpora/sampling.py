@@ -45,18 +45,30 @@ def deal_out(utterances: Sequence[Utterance], n_parts: int, *, seed: int) -> lis
     return [set(keys[part::n_parts]) for part in range(n_parts)]
 
 
-def group_speakers(utterances: Sequence[Utterance], n_groups: int) -> list[list[str]]:
+def group_speakers(
+    utterances: Sequence[Utterance], n_groups: int, *, together: Mapping[str, str] | None = None
+) -> list[list[str]]:
     """The speakers in groups that are alike in how many utterances of each emotion they hold.
 
     Utterances without a speaker are in no group.
 
     The speaker with the most utterances is placed first, each in the group that it brings closest to an equal share of
-    every emotion (least sum of squared distances), then by name: deterministic, if not always the very best.
+    every emotion (least sum of squared distances), then by name: deterministic, if not always the very best. Where a
+    group then lacks an emotion, speakers move to it from groups that can spare them, as long as that fills a gap.
+
+    Args:
+        utterances: Of the corpus.
+        n_groups: How many groups there are to be.
+        together: Speaker -> what its group shares with others, such as a session; those of one stay together.
     """
+    unit_of = together or {}
     counts: dict[str, Counter[str]] = defaultdict(Counter)
+    members: dict[str, set[str]] = defaultdict(set)
     for utterance in utterances:
         if utterance.speaker is not None:
-            counts[utterance.speaker][utterance.emotion] += 1
+            unit = unit_of.get(utterance.speaker, utterance.speaker)
+            counts[unit][utterance.emotion] += 1
+            members[unit].add(utterance.speaker)
     total = sum(counts.values(), Counter())
     groups: list[list[str]] = [[] for _ in range(n_groups)]
     loads: list[Counter[str]] = [Counter() for _ in range(n_groups)]
@@ -73,7 +85,33 @@ def group_speakers(utterances: Sequence[Utterance], n_groups: int) -> list[list[
         best = min(range(n_groups), key=lambda group: (growth(group, speaker), len(groups[group]), group))
         groups[best].append(speaker)
         loads[best] += counts[speaker]
-    return [sorted(group) for group in groups]
+    _fill_gaps(groups, counts)
+    return [sorted(name for unit in group for name in members[unit]) for group in groups]
+
+
+def _fill_gaps(groups: list[list[str]], counts: Mapping[str, Counter[str]]) -> None:
+    """Move speakers, one at a time and in place, to groups that lack an emotion, from those that keep all of theirs."""
+
+    def emotions(group: Iterable[str]) -> set[str]:
+        return {emotion for speaker in group for emotion in counts[speaker]}
+
+    every = emotions(counts)
+    while True:
+        best: tuple[int, int, str, int, int] | None = None
+        for place, group in enumerate(groups):
+            gap = every - emotions(group)
+            for source, others in enumerate(groups):
+                for speaker in others if gap and source != place else ():
+                    filled = len(gap & set(counts[speaker]))
+                    rest = [other for other in others if other != speaker]
+                    if filled and emotions(rest) == emotions(others):
+                        move = (-filled, counts[speaker].total(), speaker, source, place)
+                        best = move if best is None else min(best, move)
+        if best is None:
+            return
+        _, _, speaker, source, place = best
+        groups[source].remove(speaker)
+        groups[place].append(speaker)
 
 
 def draw_balanced(

@@ -109,8 +109,15 @@ class BalancedList:
 
 @dataclass(frozen=True, slots=True)
 class DrawnFolds:
-    """Digests of the test keys of partitions that this project draws; `published` where EmoBox drew the set itself."""
+    """What partitions that this project draws need to know, and digests of their test keys.
 
+    `si_folds` is their number where it is not one a speaker, ten at most: the largest for which every test part can
+    have every class, or the number of sessions. `si_keeps` names the occasion whose speakers stay together, such as
+    `session`. `published` is EmoBox's own cross-corpus test set where it drew one.
+    """
+
+    si_folds: int = 0
+    si_keeps: str = ""
     si_sha256: tuple[str, ...] = ()
     cross_corpus_sha256: str | None = None
     published: BalancedList | None = None
@@ -323,6 +330,12 @@ def _check(spec: CorpusSpec, path: Path) -> None:
     for name, pattern in spec.occasions.items():
         if not _has_groups(pattern):
             refuse(f"occasions.{name} is not a regular expression with a group: {pattern!r}")
+    if spec.drawn.si_keeps and spec.drawn.si_keeps not in spec.occasions:
+        known = ", ".join(spec.occasions) or "none"
+        refuse(f"drawn.si_keeps is {spec.drawn.si_keeps!r}, expected one of occasions: {known}")
+    n_speakers = spec.expected.speakers
+    if spec.drawn.si_folds and not 2 <= spec.drawn.si_folds <= n_speakers:
+        refuse(f"drawn.si_folds is {spec.drawn.si_folds}, expected 2 to {n_speakers}, the number of speakers")
     if spec.discovery.strategy == "paths":
         _check_pattern(spec.discovery, refuse)
     elif spec.discovery.strategy != "iemocap" and not spec.discovery.tables:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from layout import LISTS, has_lists, lay_out, normal_label, published_keys, read_published
 
-from emobox_hf.corpora.configurations import list_folds
+from emobox_hf.corpora.audit import audit_partition
+from emobox_hf.corpora.configurations import SPEAKER_INDEPENDENT, list_folds
 from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import search_corpus
 from emobox_hf.corpora.row_order import list_cells, list_partitions, order_rows
@@ -92,6 +93,24 @@ def check_fold(found, published, manifest) -> None:
         published["train"] = {u.key for u in manifest.utterances}.difference(*published.values())
     for split, keys in published.items():
         assert ours[split] == keys, split
+
+
+def test_speaker_independent_folds_test_every_class_and_keep_sessions_whole(corpus):
+    manifest, _ = corpus
+    spec = manifest.spec
+    folds = list_folds(spec, SPEAKER_INDEPENDENT)
+    if not folds or spec.name in INCOMPLETE:
+        return
+    speakers_of = {e: {u.speaker for u in manifest.utterances if u.emotion == e} for e in spec.emotions}
+    # A class of fewer speakers than folds, in ASVP-ESD that of a single one, is in as many test parts as it can be.
+    rare = {emotion for emotion, speakers in speakers_of.items() if len(speakers) < 2}
+    assert not rare or spec.name == "asvpesd"
+    for config in folds:
+        drawn = partition(manifest, config)
+        assert {u.emotion for u in drawn.splits["test"]} | rare == set(spec.emotions), config
+        if spec.drawn.si_keeps:
+            overlap = audit_partition(drawn, spec).overlap(spec.drawn.si_keeps)
+            assert (overlap.n_shared, overlap.n_unknown) == (0, 0)
 
 
 def test_rows_of_a_split_come_in_whole_cells_and_by_key(corpus):

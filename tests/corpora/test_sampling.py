@@ -172,3 +172,26 @@ def test_a_name_that_several_parts_of_meld_use_is_told_by_emotion_speaker_and_or
     found = build_manifest(spec, tmp_path / "meld", allow_missing=True)
     test = partition(found, "cross_corpus", folds_dir=tmp_path / "lists").splits["test"]
     assert [u.key for u in test] == ([expected] if expected else [])
+
+
+def test_a_group_that_lacks_an_emotion_gets_a_speaker_who_can_be_spared():
+    # Speaker d, who says the most, has no Sad and would be alone in a group.
+    own = {"a": "Happy Sad", "b": "Happy Sad", "c": "Happy Sad", "d": "Happy Happy Happy Happy Happy"}
+    utterances = [
+        Utterance(key=f"{speaker}-{number}", path="", emotion=emotion, raw_emotion="", speaker=speaker)
+        for speaker, emotions in own.items()
+        for number, emotion in enumerate(emotions.split())
+    ]
+    groups = group_speakers(utterances, 3)
+    assert sorted(map(len, groups)) == [1, 1, 2]
+    assert ["d"] not in groups
+    assert group_speakers(utterances, 4) == [["d"], ["a"], ["b"], ["c"]]  # nobody can be spared
+
+
+def test_speakers_of_a_session_stay_together():
+    utterances = make_utterances(12)
+    speakers = sorted({u.speaker for u in utterances})
+    session_of = {speaker: f"session {number // 2}" for number, speaker in enumerate(speakers)}
+    groups = group_speakers(utterances, 3, together=session_of)
+    assert sorted(name for group in groups for name in group) == speakers
+    assert all(len({session_of[name] for name in group}) * 2 == len(group) for group in groups)
