@@ -12,7 +12,7 @@ def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
     """Turn a value of TOML or JSON into what a type hint asks for: a dataclass, a tuple, a mapping, a plain value.
 
     Args:
-        hint: The type; a union stands for its first member that is not None.
+        hint: The type; a union stands for its first member that is not None, and for None where it has that.
         value: What was read.
         where: Names the place in messages.
 
@@ -21,6 +21,8 @@ def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
     """
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in arguments:
+            return None
         return read_as(next(a for a in arguments if a is not type(None)), value, where)
     if dataclasses.is_dataclass(hint):
         return _read_table(typing.cast(type, hint), _expect(dict, value, where), where)

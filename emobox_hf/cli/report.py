@@ -26,17 +26,19 @@ def add_verbs(verbs: Any) -> None:
     )
     verb.add_argument("--corpus", nargs="+", default=[], metavar="CORPUS", help="… and of which corpus each file is")
     add_places(verb)
-    verb.add_argument("--figure", type=Path, help="draw it to this PNG file (layers, cross, noise)")
+    verb.add_argument("--figure", type=Path, help="draw it to this file, .png, .svg or .pdf (layers, cross, noise)")
     form = verb.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON")
     form.add_argument("--markdown", action="store_true", help="print Markdown")
+    form.add_argument("--latex", action="store_true", help="print LaTeX, for booktabs")
+    form.add_argument("--csv", action="store_true", help="print comma-separated values, in full")
     verb.set_defaults(run=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
     from emobox_hf.report.figures import DRAWINGS
     from emobox_hf.report.kinds import KINDS, ReportOptions, make_tables
-    from emobox_hf.report.table import align
+    from emobox_hf.report.table import Table, align
 
     if arguments.kind == "list":
         texts = {name: kind.text for name, kind in KINDS.items()}
@@ -53,8 +55,9 @@ def _report(arguments: argparse.Namespace) -> int:
         tables = make_tables(arguments.kind, [arguments.runs], options)
     if arguments.json:
         print(json.dumps([table.to_dict() for table in tables], indent=1, ensure_ascii=False))
-    elif arguments.markdown:
-        print("\n".join(table.to_markdown() for table in tables), end="")
+    elif arguments.markdown or arguments.latex or arguments.csv:
+        write = Table.to_markdown if arguments.markdown else Table.to_latex if arguments.latex else Table.to_csv
+        print("\n".join(write(table) for table in tables), end="")
     else:
         print("\n\n".join(table.to_text() for table in tables))
     if arguments.figure:

@@ -120,8 +120,8 @@ def _list_occasions(manifest: Manifest, name: str) -> dict[str, str]:
         occasion = " ".join(match.groups(""))
         if found.setdefault(u.speaker, occasion) != occasion:
             raise InputError(
-                f"{manifest.spec.name}: speaker {u.speaker} is in {name}s {found[u.speaker]} and {occasion}, so those of "
-                f"a {name} cannot be kept together; leave drawn.si_keeps out of the specification"
+                f"{manifest.spec.name}: speaker {u.speaker} is in {name}s {found[u.speaker]} and {occasion}, so those "
+                f"of a {name} cannot be kept together; leave drawn.si_keeps out of the specification"
             )
     return found
 

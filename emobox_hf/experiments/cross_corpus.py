@@ -1,11 +1,11 @@
 """Cross-corpus: train on some corpora, test on another, over the labels that they share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from emobox_hf.corpora.configurations import CROSS_CORPUS, list_configs
-from emobox_hf.corpora.folds import Partition
+from emobox_hf.corpora.folds import Partition, ValidationRule
 from emobox_hf.corpora.labels import EMOTIONS
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
@@ -23,7 +23,7 @@ class CrossCorpus:
 
     Attributes:
         sources: The corpora trained on, then the one tested on.
-        partition: Train and validation of the former, test of the latter.
+        partitions: Train and validation of the former, test of the latter, for each draw of the validation part.
         classes: The labels trained on.
         scored: The labels scored, those that both sides have.
         test_set: `balanced`, `all`, or `sha256:` and the digest of the keys of a set of one's own.
@@ -31,7 +31,7 @@ class CrossCorpus:
     """
 
     sources: tuple[Source, ...]
-    partition: Partition
+    partitions: tuple[Partition, ...]
     classes: tuple[str, ...]
     scored: tuple[str, ...]
     test_set: str
@@ -39,7 +39,13 @@ class CrossCorpus:
 
 
 def draw_cross_corpus(
-    train: Sequence[str], test: str, *, test_set: str, labels: str, find: Callable[[CorpusSpec], Source]
+    train: Sequence[str],
+    test: str,
+    *,
+    test_set: str,
+    labels: str,
+    find: Callable[[CorpusSpec], Source],
+    validation: Sequence[ValidationRule],
 ) -> CrossCorpus:
     """The partition of some corpora into those trained on and the one tested on.
 
@@ -55,6 +61,7 @@ def draw_cross_corpus(
         test_set: `balanced`, `all`, or the file of a set.
         labels: `shared` or `all`.
         find: Opens a corpus, after what can be known without searching any has been checked.
+        validation: How validation parts are drawn, a partition for each.
 
     Raises:
         InputError: A corpus is named on both sides or twice, has no balanced set, fewer than two labels are shared, or
@@ -80,21 +87,35 @@ def draw_cross_corpus(
             f"{names[-1]}, {test_name}; shared: {', '.join(wanted)}"
         )
     classes = scored if labels == "shared" else _in_order({u.emotion for part in training for u in part})
-    splits: dict[str, tuple[Utterance, ...]] = {"train": (), "validation": (), "test": ()}
-    for source in sources[:-1]:
-        used = [u for u in source.manifest.utterances if u.emotion in classes]
-        if not used:
-            raise InputError(
-                f"{source.spec.name} has none of the labels trained on ({', '.join(classes)}): leave it out"
-            )
-        train_part, validation_part = source.validation.hold_out(used)
-        splits["train"] += train_part
-        splits["validation"] += validation_part
-    splits["test"] = tuple(u for u in tested if u.emotion in scored)
+    used = {
+        source.spec.name: [u for u in source.manifest.utterances if u.emotion in classes] for source in sources[:-1]
+    }
+    for name, utterances in used.items():
+        if not utterances:
+            raise InputError(f"{name} has none of the labels trained on ({', '.join(classes)}): leave it out")
+    test_part = tuple(u for u in tested if u.emotion in scored)
     drawn = f"train: {', '.join(names[:-1])}, labels {', '.join(classes)}; test: {names[-1]}, {test_name}"
-    held_out = sources[0].validation.describe("each training corpus")
-    partition = Partition(name_pair(names[:-1], names[-1]), splits, drawn, held_out)
-    return CrossCorpus(sources, partition, classes, scored, test_set, chosen_by)
+    config = name_pair(names[:-1], names[-1])
+    partitions = tuple(_hold_out(used.values(), test_part, rule, config=config, source=drawn) for rule in validation)
+    return CrossCorpus(sources, partitions, classes, scored, test_set, chosen_by)
+
+
+def _hold_out(
+    used: Iterable[Sequence[Utterance]],
+    test: tuple[Utterance, ...],
+    rule: ValidationRule,
+    *,
+    config: str,
+    source: str,
+) -> Partition:
+    """The partition with one draw of the validation part, of each training corpus its share."""
+    train: tuple[Utterance, ...] = ()
+    validation: tuple[Utterance, ...] = ()
+    for utterances in used:
+        kept, held_out = rule.hold_out(utterances)
+        train, validation = train + kept, validation + held_out
+    splits = {"train": train, "validation": validation, "test": test}
+    return Partition(config, splits, source, rule.describe("each training corpus"))
 
 
 def name_pair(train: Sequence[str], test: str) -> str:

@@ -1,7 +1,7 @@
 """What a run will be: its corpora, partitions, encoder and every setting, decided from files alone."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,14 +30,14 @@ class Plan:
         request: What was asked for.
         settings: All that shapes the scores.
         sources: The corpora.
-        partitions: What is trained, validated and tested on; the utterances may be of different sources.
+        partitions: What is trained, validated and tested on, by fold and seed; utterances may be of different sources.
         identity: Which encoder exactly.
     """
 
     request: ProbeRequest
     settings: RunSettings
     sources: tuple[Source, ...]
-    partitions: tuple[Partition, ...]
+    partitions: Mapping[tuple[str, int], Partition]
     identity: EncoderIdentity
 
     @property
@@ -52,7 +52,7 @@ class Plan:
 
     def utterances(self, source: Source) -> list[Utterance]:
         """The utterances of a source that are in any split, in key order."""
-        used = {u.key for part in self.partitions for split in part.splits.values() for u in split}
+        used = {u.key for part in self.partitions.values() for split in part.splits.values() for u in split}
         return [u for u in source.manifest.utterances if u.key in used]
 
 
@@ -100,14 +100,17 @@ def _plan_intra_corpus(request: ProbeRequest) -> Plan:
         places.data_dir,
         places.folds_dir,
         allow_missing=request.audio.on_error == "skip",
-        validation=data.validation,
     )
-    partitions = tuple(source.partition(fold) for fold in folds)
+    partitions = {
+        (fold, seed): source.partition(fold, data.validation(seed)) for fold in folds for seed in request.head.seeds
+    }
     partition = PartitionSettings(
         name=spec.name,
         folds=folds,
         all_folds=is_whole_kind(spec, folds),
         digests=_digests(partitions),
+        validation_share=data.validation_share,
+        validation_draws=data.validation_draws,
         trained_labels=spec.emotions,
         scored_labels=spec.emotions,
     )
@@ -127,10 +130,14 @@ def _plan_intra_corpus(request: ProbeRequest) -> Plan:
 def _plan_cross_corpus(request: ProbeRequest) -> Plan:
     identity, encoder = resolve_encoder(request.encoder, request.head, revision=request.places.revision)
     pair = draw_pair(request)
+    name = pair.partitions[0].config
+    partitions = {(name, seed): part for seed, part in zip(request.head.seeds, pair.partitions, strict=True)}
     partition = PartitionSettings(
-        name=pair.partition.config,
-        folds=(pair.partition.config,),
-        digests=_digests([pair.partition]),
+        name=name,
+        folds=(name,),
+        digests=_digests(partitions),
+        validation_share=request.data.validation_share,
+        validation_draws=request.data.validation_draws,
         trained_labels=pair.classes,
         scored_labels=pair.scored,
         labels=request.data.labels,
@@ -147,7 +154,7 @@ def _plan_cross_corpus(request: ProbeRequest) -> Plan:
         features=request.features,
         probe=request.head,
     )
-    return Plan(request, settings, pair.sources, (pair.partition,), identity)
+    return Plan(request, settings, pair.sources, partitions, identity)
 
 
 def draw_pair(request: ProbeRequest) -> CrossCorpus:
@@ -158,14 +165,22 @@ def draw_pair(request: ProbeRequest) -> CrossCorpus:
         """A corpus in the folder that holds several; elsewhere it is found as always."""
         folder = places.data_dir / spec.name if places.data_dir is not None else None
         allow_missing = request.audio.on_error == "skip"
-        return open_source(spec, folder, places.folds_dir, allow_missing=allow_missing, validation=data.validation)
+        return open_source(spec, folder, places.folds_dir, allow_missing=allow_missing)
 
-    return draw_cross_corpus(data.train, data.test, test_set=data.test_set, labels=data.labels, find=find)
+    rules = [data.validation(seed) for seed in request.head.seeds]
+    return draw_cross_corpus(
+        data.train, data.test, test_set=data.test_set, labels=data.labels, find=find, validation=rules
+    )
 
 
-def _digests(partitions: Sequence[Partition]) -> dict[str, dict[str, str]]:
-    """Fold -> split -> digest of its keys."""
-    return {part.config: part.digests for part in partitions}
+def _digests(partitions: Mapping[tuple[str, int], Partition]) -> dict[str, dict[str, str]]:
+    """Fold -> split -> digest of its keys; where a seed draws others than the first, as `fold1 seed 3`."""
+    digests: dict[str, dict[str, str]] = {}
+    for (fold, seed), part in partitions.items():
+        first = digests.setdefault(fold, part.digests)
+        if part.digests != first:
+            digests[f"{fold} seed {seed}"] = part.digests
+    return digests
 
 
 def _check_writable(folder: Path) -> None:

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from emobox_hf.experiments.extraction import Features
 from emobox_hf.features.ragged import concatenate
-from emobox_hf.probes import FrameInputs, Head, Probed, Split, VectorInputs, list_jobs
+from emobox_hf.probes import FrameInputs, Head, Job, Probed, VectorInputs
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
-def train_folds(
+def train_jobs(
     inputs: FrameInputs | VectorInputs,
     labels: NDArray[np.int64],
     n_classes: int,
-    splits: Mapping[str, Split],
+    jobs: Sequence[Job],
     head: Head,
     accelerator: "Accelerator",
 ) -> list[Probed]:
@@ -29,7 +29,7 @@ def train_folds(
         inputs: What the head reads, of all corpora; utterances are counted through all of them.
         labels: Class of each utterance, int64 (n,).
         n_classes: Number of classes.
-        splits: Fold -> indices of its parts.
+        jobs: A probe for each fold and seed.
         head: What is trained.
         accelerator: Of the launch.
 
@@ -38,7 +38,6 @@ def train_folds(
     """
     from accelerate.utils import gather_object
 
-    jobs = list_jobs(splits, head.seeds)
     rank, world = accelerator.process_index, accelerator.num_processes
     device = accelerator.device
     mine = head.train(inputs, labels, n_classes, jobs[rank::world], device=device, progress=accelerator.is_main_process)

@@ -38,10 +38,13 @@ class DataChoice:
         help="of train that is held out for choosing settings, where the corpus has no validation part",
     )
 
-    @property
-    def validation(self) -> ValidationRule:
-        """How the validation part is drawn where the corpus has none."""
-        return ValidationRule(share=self.validation_share)
+    validation_draws: Literal["seed", "same"] = option(
+        "seed", help="seed: each of --seeds draws its validation part; same: all have that of seed 0"
+    )
+
+    def validation(self, seed: int) -> ValidationRule:
+        """How the validation part of a seed is drawn where the corpus has none."""
+        return ValidationRule(share=self.validation_share, seed=seed if self.validation_draws == "seed" else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +58,11 @@ class HeadChoice:
         EmoboxHead().precision, help=f"of the {EmoboxHead.name} head's frame layer"
     )
 
-    def make(self) -> Head:
-        """The head with these settings."""
-        return make_head(self.head, seeds=self.seeds, epochs=self.epochs, precision=self.probe_precision)
+    def make(self, data: DataChoice) -> Head:
+        """The head with these settings; of seeds that would give the same probe the first."""
+        is_drawn = data.validation_draws == "seed" or (self.head in HEADS and HEADS[self.head].is_random)
+        seeds = self.seeds if is_drawn else self.seeds[:1]
+        return make_head(self.head, seeds=seeds, epochs=self.epochs, precision=self.probe_precision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +134,7 @@ def make_request(**options: Any) -> ProbeRequest:
         raise InputError("name an encoder: a Hub id, a folder, or a short name that `emobox encoders` lists")
     read = {name: section(**take_options(section, options)) for name, section in SECTIONS.items()}
     _check_corpora(read["data"])
-    return ProbeRequest(**read | {"head": read["head"].make()})
+    return ProbeRequest(**read | {"head": read["head"].make(read["data"])})
 
 
 def parse_request(argv: Sequence[str] | None, *, prog: str) -> ProbeRequest:
@@ -146,7 +151,7 @@ def read_request(parser: Parser, arguments: argparse.Namespace) -> ProbeRequest:
         _check_corpora(read["data"])
     except InputError as error:
         parser.error(str(error))
-    return ProbeRequest(**read | {"head": read["head"].make()})
+    return ProbeRequest(**read | {"head": read["head"].make(read["data"])})
 
 
 def build_parser(

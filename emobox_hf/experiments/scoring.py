@@ -12,7 +12,7 @@ from emobox_hf.corpora.folds import Partition
 from emobox_hf.experiments.plan import Plan
 from emobox_hf.probes.jobs import Probed, ProbeResult
 from emobox_hf.results import FoldRecord, LayerRecord
-from emobox_hf.scores import SCORES, Scores, compute_scores, mean_over_folds
+from emobox_hf.scores import Scores, apply_temperature, compute_scores
 
 
 def keep_scored(plan: Plan, result: ProbeResult) -> NDArray[np.float32]:
@@ -67,6 +67,7 @@ def record_fold(
             "absent": [labels.scored_labels[index] for index in scores.absent_classes],
         },
         seconds=result.seconds,
+        calibration=_calibrate(keep_scored(plan, result), result.temperature, references),
     )
 
 
@@ -80,6 +81,7 @@ def record_layers(
         records.append(
             LayerRecord(
                 fold=result.fold,
+                seed=result.seed,
                 layer=layer,
                 is_chosen=result is probed.result,
                 validation_ua=result.validation_ua,
@@ -109,14 +111,10 @@ def _audit(plan: Plan, part: Partition) -> dict[str, Any]:
     return {"verdict": "independent", "reason": "another corpus", "test_speakers": len(speakers), "shared_speakers": 0}
 
 
-def summarize(folds: Sequence[FoldRecord]) -> dict[str, dict[str, float | None]]:
-    """Mean and sample standard deviation over folds, a fold's seeds averaged first."""
-    names = list(dict.fromkeys(fold.fold for fold in folds))
-    summary = {}
-    for score in SCORES:
-        if any(score not in fold.scores for fold in folds):
-            continue  # it needs what some fold lacks, such as speakers
-        values = [float(np.mean([f.scores[score] for f in folds if f.fold == name])) for name in names]
-        mean, deviation = mean_over_folds(values)
-        summary[score] = {"mean": mean, "std": deviation}
-    return summary
+def _calibrate(
+    probabilities: NDArray[np.float32], temperature: float, references: NDArray[np.int64]
+) -> dict[str, float]:
+    """The temperature that validation asks for, and what sureness scores with it."""
+    mended = apply_temperature(probabilities, temperature)
+    scores = compute_scores(references, mended.argmax(axis=1), mended.shape[1], probabilities=mended).values
+    return {"temperature": temperature, "nll": scores["nll"], "ece": scores["ece"]}

@@ -31,13 +31,11 @@ class Source:
     Attributes:
         manifest: Its utterances.
         folds_dir: Where EmoBox's lists are, if the user named a folder.
-        validation: How the validation part is drawn where the corpus has none.
         audio_sha256: Digest of what is heard: keys, contents, segment bounds and the channel rule, not of any place.
     """
 
     manifest: Manifest
     folds_dir: Path | None
-    validation: ValidationRule
     audio_sha256: str
 
     @property
@@ -57,26 +55,19 @@ class Source:
             n_absent=self.manifest.n_absent,
         )
 
-    def partition(self, config: str) -> Partition:
+    def partition(self, config: str, validation: ValidationRule | None = None) -> Partition:
         """The splits of one configuration, see `corpora.folds.partition`."""
-        return partition(self.manifest, config, folds_dir=self.folds_dir, validation=self.validation)
+        return partition(self.manifest, config, folds_dir=self.folds_dir, validation=validation)
 
 
-def open_source(
-    spec: CorpusSpec,
-    data_dir: Path | None,
-    folds_dir: Path | None,
-    *,
-    allow_missing: bool,
-    validation: ValidationRule | None = None,
-) -> Source:
+def open_source(spec: CorpusSpec, data_dir: Path | None, folds_dir: Path | None, *, allow_missing: bool) -> Source:
     """The corpus found in `data_dir`, or where `corpora.manifest.find_corpus` looks.
 
     Raises:
         InputError: It is not there, or utterances are missing and `allow_missing` is not set.
     """
     manifest = build_manifest(spec, data_dir, folds_dir=folds_dir, allow_missing=allow_missing)
-    return Source(manifest, folds_dir, validation or ValidationRule(), _digest_audio(manifest))
+    return Source(manifest, folds_dir, _digest_audio(manifest))
 
 
 def read_durations(manifest: Manifest, utterances: Sequence[Utterance]) -> list[float | InputError]:
@@ -116,8 +107,8 @@ def list_clips(
             if audio.on_error == "stop":
                 raise refuse_clip(utterance.key, duration_s) from duration_s
             left_out[utterance.key] = str(duration_s)
-        elif duration_s > audio.max_duration_s:
-            left_out[utterance.key] = f"{duration_s:.1f} s long, over {audio.max_duration_s:g} s"
+        elif too_long := audio.refuse_length(duration_s):
+            left_out[utterance.key] = too_long
         else:
             read = partial(read_utterance, spec, root, utterance, resampler=audio.resampler)
             clips.append(Clip(utterance.key, duration_s, read))

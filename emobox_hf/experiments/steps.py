@@ -1,6 +1,7 @@
 """The steps of a planned run: features, probes, record; every process of a launch takes each alike."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +11,11 @@ from emobox_hf.errors import InputError
 from emobox_hf.experiments.environment import describe_machine, describe_versions, now
 from emobox_hf.experiments.extraction import Features, extract_features, set_aside_damaged
 from emobox_hf.experiments.plan import Plan
-from emobox_hf.experiments.probing import read_inputs, train_folds
-from emobox_hf.experiments.scoring import keep_scored, record_fold, record_layers, summarize
+from emobox_hf.experiments.probing import read_inputs, train_jobs
+from emobox_hf.experiments.scoring import keep_scored, record_fold, record_layers
 from emobox_hf.features import DamagedShardError
-from emobox_hf.probes.jobs import FrameInputs, Probed, Split, VectorInputs
-from emobox_hf.results import FoldPredictions, RunRecord
+from emobox_hf.probes.jobs import FrameInputs, Job, Probed, Split, VectorInputs
+from emobox_hf.results import FoldPredictions, RunRecord, summarize
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -59,13 +60,14 @@ def read_run(
 def train_run(
     plan: Plan, features: Sequence[Features], inputs: FrameInputs | VectorInputs, accelerator: "Accelerator"
 ) -> list[Probed]:
-    """Probes of all folds and seeds, see `probing.train_folds`."""
+    """Probes of all folds and seeds, see `probing.train_jobs`."""
     keys = [key for one in features for key in one.keys]
     emotion_of = {u.key: u.emotion for one in features for u in one.source.manifest.utterances}
     classes = plan.settings.partition.trained_labels
     labels = np.array([classes.index(emotion_of[key]) for key in keys], dtype=np.int64)
-    splits = {part.config: _index(part, keys) for part in plan.partitions}
-    return train_folds(inputs, labels, len(classes), splits, plan.settings.probe, accelerator)
+    row_of = {key: row for row, key in enumerate(keys)}
+    jobs = [Job(fold, *_index(part, row_of), seed) for (fold, seed), part in plan.partitions.items()]
+    return train_jobs(inputs, labels, len(classes), jobs, plan.settings.probe, accelerator)
 
 
 def score_run(
@@ -74,15 +76,28 @@ def score_run(
     """The record of a run and its predictions; `seconds` is what training took."""
     left_out = {key: reason for one in features for key, reason in one.filled.left_out.items()}
     scored = plan.settings.partition.scored_labels
-    by_fold = {part.config: part for part in plan.partitions}
     folds, layers, predictions = [], [], []
+    by_layer: dict[str, list[FoldPredictions]] = {}
     for one in probed:
-        result, part = one.result, by_fold[one.result.fold]
+        result, part = one.result, plan.partitions[one.result.fold, one.result.seed]
         test = [u for u in part.splits["test"] if u.key not in left_out]
         references = np.array([scored.index(u.emotion) for u in test], dtype=np.int64)
-        probabilities = keep_scored(plan, result)
-        keys, speakers, paths = zip(*((u.key, u.speaker, u.path) for u in test), strict=True)
-        predictions.append(FoldPredictions(result.fold, result.seed, keys, speakers, paths, references, probabilities))
+        speakers = [u.speaker for u in test]
+        predicted = FoldPredictions(
+            fold=result.fold,
+            seed=result.seed,
+            keys=[u.key for u in test],
+            speakers=speakers,
+            genders=[u.gender for u in test],
+            languages=[u.language for u in test],
+            paths=[u.path for u in test],
+            references=references,
+            probabilities=keep_scored(plan, result),
+        )
+        predictions.append(predicted)
+        for layer, other in one.layers.items():
+            of_layer = replace(predicted, probabilities=keep_scored(plan, other))
+            by_layer.setdefault(str(layer), []).append(of_layer)
         folds.append(record_fold(plan, part, result, references, speakers, left_out=left_out))
         layers += record_layers(plan, one, references, speakers)
     record = RunRecord(
@@ -91,7 +106,8 @@ def score_run(
         left_out=[{"key": key, "reason": reason} for key, reason in left_out.items()],
         folds=folds,
         layers=layers,
-        summary=summarize(folds),
+        summary=summarize(predictions),
+        layer_summary={layer: summarize(some) for layer, some in by_layer.items()},
         timings={
             "extract_s": sum(one.filled.wall_s for one in features),
             "audio_s": sum(one.filled.audio_s for one in features),
@@ -104,8 +120,7 @@ def score_run(
     return record, predictions
 
 
-def _index(part: Partition, keys: Sequence[str]) -> Split:
-    row_of = {key: row for row, key in enumerate(keys)}
+def _index(part: Partition, row_of: Mapping[str, int]) -> Split:
     parts = (
         np.array([row_of[u.key] for u in part.splits[name] if u.key in row_of], dtype=np.int64)
         for name in ("train", "validation", "test")

@@ -17,7 +17,7 @@ from emobox_hf.probes.adam import Adam
 from emobox_hf.probes.batches import Batch, BatchSource, list_batches
 from emobox_hf.probes.heads import EmoboxHead, scale_learning_rate
 from emobox_hf.probes.jobs import Candidate, Indices, Job
-from emobox_hf.scores import ua
+from emobox_hf.scores import fit_temperature, ua
 
 
 class Weights(NamedTuple):
@@ -72,11 +72,15 @@ class Validation(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """A trained job: a candidate for each learning rate, the chosen one, its float32 (n_test, n_classes)."""
+    """A trained job: a candidate for each learning rate, what the chosen one predicts and its temperature.
+
+    Probabilities are float32 (n_test, n_classes).
+    """
 
     candidates: list[Candidate]
     chosen: Candidate
     test_probabilities: NDArray[np.float32]
+    temperature: float
 
 
 History = list[list[list[Validation]]]
@@ -257,13 +261,24 @@ def _predict_test(
         best.utterance[rows, chosen][:, None],
         best.utterance_bias[rows, chosen][:, None],
     )
-    items = list_batches([job.test for job in jobs], settings.batch_size)
-    logits = torch.cat([forward(weights, batch, batch.averages())[2] for batch in source.read(items)], dim=2)
-    probabilities = logits[:, 0].softmax(dim=-1).cpu().numpy()  # (jobs, steps * items, classes)
+    seen, tested = (
+        _predict(source, weights, list_batches(parts, settings.batch_size))
+        for parts in ([job.validation for job in jobs], [job.test for job in jobs])
+    )
     return [
-        Trained(mine, mine[rate], probabilities[index, : len(jobs[index].test)])
-        for index, (mine, rate) in enumerate(zip(candidates, chosen, strict=True))
+        Trained(
+            candidates[index],
+            candidates[index][chosen[index]],
+            tested[index, : len(job.test)].softmax(dim=-1).cpu().numpy(),
+            fit_temperature(seen[index, : len(job.validation)].cpu().numpy(), source.data.labels[job.validation]),
+        )
+        for index, job in enumerate(jobs)
     ]
+
+
+def _predict(source: BatchSource, weights: Weights, items: Indices) -> torch.Tensor:
+    """Logits of the items of each job, float32 (jobs, items, classes)."""
+    return torch.cat([forward(weights, batch, batch.averages())[2] for batch in source.read(items)], dim=2)[:, 0]
 
 
 def _candidate(learning_rate: float, epochs: Sequence[Validation]) -> Candidate:

@@ -27,11 +27,13 @@ class Head(Protocol):
     Attributes:
         name: What users call it.
         reads: `frames` of one layer, or `vectors`, the means of utterances over time, of one layer or of all.
-        seeds: One probe is trained for each; of a head that draws nothing, a single one.
+        seeds: One probe is trained for each; by default each draws a validation part of its own, too.
+        is_random: Whether training draws anything; if not, seeds that share a validation part give the same probe.
     """
 
     name: ClassVar[str]
     reads: ClassVar[Literal["frames", "vectors"]]
+    is_random: ClassVar[bool]
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -104,6 +106,7 @@ class EmoboxHead(_Settings):
 
     name: ClassVar[str] = "emobox"
     reads: ClassVar[Literal["frames", "vectors"]] = "frames"
+    is_random: ClassVar[bool] = True
 
     seeds: tuple[int, ...] = (0,)
     hidden_dim: int = 256
@@ -121,9 +124,7 @@ class EmoboxHead(_Settings):
         if not 0 <= self.warmup_epochs < self.epochs:
             raise InputError(f"warmup_epochs lies from 0 to below epochs ({self.epochs}), not at {self.warmup_epochs}")
         _check_candidates(self, "learning_rates")
-        is_valid = all(0 <= seed < 2**63 for seed in self.seeds)
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not is_valid:
-            raise InputError(f"seeds are different whole numbers from 0 to 2**63 - 1, at least one; found {self.seeds}")
+        _check_seeds(self.seeds)
 
     def train(
         self,
@@ -147,6 +148,7 @@ class LinearHead(_Settings):
     """Multinomial logistic regression on mean-pooled frames, convex, of any or all layers; it is not the paper's.
 
     Attributes:
+        seeds: Of the draws of the validation part; fitting draws nothing.
         regularisation: Candidates for C, scikit-learn's inverse strength of the L2 penalty on the sum (not mean) of the
             losses; validation chooses.
         standardize: Bring each dimension of the input to mean 0 and variance 1 on the training part.
@@ -157,7 +159,9 @@ class LinearHead(_Settings):
 
     name: ClassVar[str] = "linear"
     reads: ClassVar[Literal["frames", "vectors"]] = "vectors"
+    is_random: ClassVar[bool] = False
 
+    seeds: tuple[int, ...] = (0,)
     regularisation: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1)
     standardize: bool = True
     refit: bool = True
@@ -167,11 +171,7 @@ class LinearHead(_Settings):
         """Refuse settings that no probe can be trained with."""
         _check_counts(self, "max_iterations")
         _check_candidates(self, "regularisation")
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """A single seed, for nothing is drawn at random."""
-        return (0,)
+        _check_seeds(self.seeds)
 
     def train(
         self,
@@ -226,6 +226,11 @@ def scale_learning_rate(epoch: int, *, epochs: int, warmup_epochs: int) -> float
     if epoch < warmup_epochs:
         return (epoch + 1) / (warmup_epochs + 1)
     return (epochs - epoch) / (epochs - warmup_epochs)
+
+
+def _check_seeds(seeds: tuple[int, ...]) -> None:
+    if not seeds or len(set(seeds)) < len(seeds) or not all(0 <= seed < 2**63 for seed in seeds):
+        raise InputError(f"seeds are different whole numbers from 0 to 2**63 - 1, at least one; found {seeds}")
 
 
 def _check_counts(head: object, *names: str) -> None:

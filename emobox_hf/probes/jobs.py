@@ -83,6 +83,8 @@ class ProbeResult:
         untrained_classes: Classes that the test part has and the training part lacks. They cannot be learned; the
             `linear` head gives them probability 0.
         seconds: Wall time of the job; of several that were trained as one, their wall time divided by their number.
+        temperature: What the validation part asks for, see `scores.calibration.fit_temperature`; of the `linear` head,
+            fitted before any refit.
         layer_weights: What a learned weighted sum gives to each layer, adding up to 1; None where there is no sum.
     """
 
@@ -94,6 +96,7 @@ class ProbeResult:
     test_probabilities: NDArray[np.float32]
     untrained_classes: tuple[int, ...]
     seconds: float
+    temperature: float = 1.0
     layer_weights: tuple[float, ...] | None = None
 
 

@@ -25,7 +25,7 @@ from emobox_hf.probes.logistic import (
 )
 from emobox_hf.probes.weighted import WeightedSum, fit_weighted_sum
 from emobox_hf.probes.workers import Tick, run_units
-from emobox_hf.scores import compute_scores
+from emobox_hf.scores import compute_scores, fit_temperature
 
 LAYERS_AT_ONCE = 4
 """Layers of a job that one core solves together; few enough that a job's layers keep several cores busy."""
@@ -161,7 +161,9 @@ def _fit_layers(corpus: _Corpus, job: Job, layers: slice, settings: LinearHead, 
         for k in range(n_layers)
     ]
     chosen = [_choose(one) for one in candidates]
-    models = torch.stack([weights[cs.index(one.choice["c"])][k] for k, one in enumerate(chosen)])
+    numbers = [cs.index(one.choice["c"]) for one in chosen]
+    temperatures = [_fit_temperature(corpus, job, found[number][0][k]) for k, number in enumerate(numbers)]
+    models = torch.stack([weights[number][k] for k, number in enumerate(numbers)])
     if settings.refit:
         items = np.concatenate([job.train, job.validation])
         before = scaler
@@ -174,8 +176,10 @@ def _fit_layers(corpus: _Corpus, job: Job, layers: slice, settings: LinearHead, 
     logs = predict_log(models, scaler.apply(corpus.vectors[job.test, layers]), problems.is_present)
     seconds = (time.perf_counter() - started) / n_layers
     return [
-        _result(corpus, job, mine, one, one.choice | {"layer": name}, log, seconds)
-        for mine, one, name, log in zip(candidates, chosen, corpus.layers[layers], logs, strict=True)
+        _result(corpus, job, mine, one, one.choice | {"layer": name}, log, seconds, temperature=temperature)
+        for mine, one, name, log, temperature in zip(
+            candidates, chosen, corpus.layers[layers], logs, temperatures, strict=True
+        )
     ]
 
 
@@ -196,13 +200,24 @@ def _fit_sum(corpus: _Corpus, job: Job, settings: LinearHead, tick: Tick) -> Pro
     candidates = _candidates(corpus, job, settings, cs, list(zip(logs, fitted.is_converged, strict=True)))
     chosen = _choose(candidates)
     which = cs.index(chosen.choice["c"])
+    temperature = _fit_temperature(corpus, job, logs[which])
     if settings.refit:
         scaler, fitted = fit(np.concatenate([job.train, job.validation]), [chosen.choice["c"]])
         which = 0
     log = fitted.predict_log(scaler.apply(corpus.vectors[job.test]))[which]
     shares = tuple(fitted.scores[which].softmax(dim=0).tolist())
     seconds = time.perf_counter() - started
-    return _result(corpus, job, candidates, chosen, chosen.choice, log, seconds, layer_weights=shares)
+    return _result(
+        corpus,
+        job,
+        candidates,
+        chosen,
+        chosen.choice,
+        log,
+        seconds,
+        temperature=temperature,
+        layer_weights=shares,
+    )
 
 
 def _scale(corpus: _Corpus, items: Indices, layers: slice, settings: LinearHead) -> tuple[Scaler, torch.Tensor]:
@@ -248,6 +263,11 @@ def _candidates(
     return tuple(by_c[c] for c in settings.regularisation)
 
 
+def _fit_temperature(corpus: _Corpus, job: Job, log: torch.Tensor) -> float:
+    """Of log-probabilities (classes, n) of the validation part."""
+    return fit_temperature(log.T.cpu().numpy(), corpus.labels[job.validation])
+
+
 def _choose(candidates: Sequence[Candidate]) -> Candidate:
     return max(candidates, key=lambda one: (one.validation_ua, -one.choice["c"]))
 
@@ -260,6 +280,8 @@ def _result(
     choice: dict[str, float],
     log: torch.Tensor,
     seconds: float,
+    *,
+    temperature: float,
     layer_weights: tuple[float, ...] | None = None,
 ) -> ProbeResult:
     return ProbeResult(
@@ -271,5 +293,6 @@ def _result(
         test_probabilities=log.exp().T.to(torch.float32).cpu().numpy(),
         untrained_classes=untrained_classes(corpus.labels, job),
         seconds=seconds,
+        temperature=temperature,
         layer_weights=layer_weights,
     )

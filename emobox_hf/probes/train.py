@@ -79,8 +79,9 @@ def train_probes(
                 test_probabilities=probabilities,
                 untrained_classes=untrained_classes(data.labels, job),
                 seconds=seconds,
+                temperature=temperature,
             )
-            for job, (candidates, chosen, probabilities) in zip(stack, trained, strict=True)
+            for job, (candidates, chosen, probabilities, temperature) in zip(stack, trained, strict=True)
         ]
 
     size = _stack_size(source, settings)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from emobox_hf.corpora.configurations import PUBLISHED, RANDOM, SPEAKER_INDEPENDENT, kind_of
 from emobox_hf.errors import InputError
+from emobox_hf.report.table import Cell, Estimate
 from emobox_hf.results import RECORD, RunRecord, RunSettings, read_record
-from emobox_hf.scores import SCORES
+from emobox_hf.scores import SCORES, Interval
 
 KINDS_OF_FOLDS = (PUBLISHED, SPEAKER_INDEPENDENT, RANDOM)
 PARTIAL = "folds"  # the option that names the folds of a run that lacks some of their kind
@@ -50,7 +51,21 @@ class Run:
 
     def score(self, name: str) -> float | None:
         """One of `scores.SCORES` as tables show it, mean over folds; None where the record does not have it."""
-        return SCORES[name].scale(self.record.summary.get(name, {}).get("mean"))
+        found = self.record.summary.get(name)
+        return None if found is None else SCORES[name].scale(found.mean)
+
+    def estimate(self, name: str) -> Cell:
+        """Likewise, with its interval."""
+        found = self.record.summary.get(name)
+        return None if found is None else show_summary(name, found.mean, found.interval)
+
+
+def show_summary(name: str, value: float | None, interval: Interval | None) -> Cell:
+    """A value of a score and its interval as tables show them."""
+    if value is None or interval is None:
+        return SCORES[name].scale(value)
+    low, high = (SCORES[name].scale(bound) for bound in (interval.low, interval.high))
+    return Estimate(SCORES[name].scale(value), low, high)
 
 
 def find_runs(root: Path) -> list[Run]:

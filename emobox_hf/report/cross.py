@@ -7,7 +7,8 @@ from importlib import resources
 
 from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run, name_runs
-from emobox_hf.report.contamination import NOTE, is_contaminated
+from emobox_hf.report.protocol import choose_run, explain, mark_run
+from emobox_hf.report.reference import PAPER_CROSS_NOTE
 from emobox_hf.report.table import Cell, Table
 from emobox_hf.scores import SCORES
 
@@ -28,23 +29,28 @@ def cross_tables(runs: Sequence[Run]) -> list[Table]:
 
 
 def _matrix(name: str, runs: Sequence[Run], score: str) -> Table:
-    by_pair = {(run.trained, run.settings.tested): run for run in runs}
+    groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run.trained, run.settings.tested].append(run)
+    by_pair = {pair: choose_run(some) for pair, some in groups.items()}
     train, test = (list(dict.fromkeys(pair[side] for pair in by_pair)) for side in (0, 1))
     rows = tuple((one, *(_cell(by_pair.get((one, other)), score) for other in test)) for one in train)
-    flagged = {
-        (train.index(one), 1 + test.index(other)) for (one, other), run in by_pair.items() if is_contaminated(run)
+    marks = {
+        (train.index(one), 1 + test.index(other)): mark
+        for (one, other), run in by_pair.items()
+        if (mark := mark_run(run).marks)
     }
     return Table(
         f"{name}: {SCORES[score].caption}, trained on the row, tested on the column",
         ("train", *test),
         rows,
-        (_tell_labels(list(by_pair.values())), *([f"{NOTE}."] if flagged else [])),
-        frozenset(flagged),
+        (_tell_labels(list(by_pair.values())), *explain(marks.values())),
+        marks,
     )
 
 
 def _cell(run: Run | None, score: str) -> Cell:
-    return None if run is None else run.score(score)
+    return None if run is None else run.estimate(score)
 
 
 def _tell_labels(runs: Sequence[Run]) -> str:
@@ -77,6 +83,7 @@ def paper_tables(encoder: str) -> list[Table]:
             f"{encoder} in the paper, {how}: WA in percent, trained on the row, tested on the column",
             ("train", *names),
             tuple((train, *(reading.get((train, test)) for test in names)) for train in names),
+            (PAPER_CROSS_NOTE,),
         )
         for how, reading in (("read as its caption says", by_caption), ("read as its authors' page says", by_page))
     ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file
-from emobox_hf.report.table import Table
+from emobox_hf.report.table import Cell, Estimate, Table
 from emobox_hf.results import read_record
 
 
@@ -37,7 +37,7 @@ def draw_confusion(folder: Path) -> Path:
     settings = record.settings
     axes.set_title(
         f"{settings.partition.name}, {settings.encoder.name}, head {settings.probe.name}\n"
-        f"UA {100 * (record.summary['ua']['mean'] or 0):.1f} over {len({f.fold for f in record.folds})} folds",
+        f"UA {100 * (record.summary['ua'].mean):.1f} over {len({f.fold for f in record.folds})} folds",
         fontsize=10,
     )
     figure.colorbar(image, ax=axes, label="share of the reference", shrink=0.8)
@@ -52,7 +52,12 @@ def draw_layers(tables: Sequence[Table], path: Path) -> Path:
     axes = figure.add_subplot()
     for column, name in enumerate(table.columns[1:], start=1):
         points = [(int(str(row[0])), row[column]) for row in layers if row[column] is not None]
-        axes.plot(*zip(*points, strict=True), marker="o", label=name)
+        (curve,) = axes.plot(
+            [layer for layer, _ in points], [_value(cell) for _, cell in points], marker="o", label=name
+        )
+        bounds = [(layer, cell.low, cell.high) for layer, cell in points if isinstance(cell, Estimate) and cell.low]
+        if bounds:
+            axes.fill_between(*zip(*bounds, strict=True), color=curve.get_color(), alpha=0.15, linewidth=0)
     axes.set_xlabel("layer (0: input of the first block)")
     axes.set_ylabel("UA, %")
     axes.legend()
@@ -64,7 +69,7 @@ def draw_cross(tables: Sequence[Table], path: Path) -> Path:
     n_rows = (len(tables) + 1) // 2
     figure = _new_figure(11, 5 * n_rows)
     for number, table in enumerate(tables, start=1):
-        values = np.array([[np.nan if cell is None else float(cell) for cell in row[1:]] for row in table.rows])
+        values = np.array([[_value(cell) for cell in row[1:]] for row in table.rows])
         axes = figure.add_subplot(n_rows, 2, number)
         image = axes.imshow(values, cmap="viridis")
         for (row, column), value in np.ndenumerate(values):
@@ -109,7 +114,20 @@ def _new_figure(width_in: float, height_in: float) -> Any:
     return Figure(figsize=(width_in, height_in), layout="constrained")
 
 
+FORMATS = ("png", "svg", "pdf")
+
+
 def _save(figure: Any, path: Path) -> Path:
+    form = path.suffix.removeprefix(".").lower()
+    if form not in FORMATS:
+        raise InputError(f"{path}: expected a name that ends in .{', .'.join(FORMATS)}, found {path.suffix or 'none'}")
     with whole_file(path) as part:
-        figure.savefig(part, dpi=150, format="png")
+        figure.savefig(part, dpi=150, format=form)
     return path
+
+
+def _value(cell: Cell) -> float:
+    """A number to draw; NaN where a cell has none."""
+    if isinstance(cell, Estimate):
+        return cell.value
+    return np.nan if cell is None else float(cell)

@@ -14,7 +14,7 @@ from emobox_hf.report.layers import layers_table
 from emobox_hf.report.noise import noise_tables
 from emobox_hf.report.partition import partition_table
 from emobox_hf.report.table import Table
-from emobox_hf.scores import shown_scores
+from emobox_hf.scores import SCORES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +22,7 @@ class ReportOptions:
     """What a report shows.
 
     Attributes:
-        score: One of `scores.SCORES` that tables show.
+        score: One of `scores.SCORES`.
         with_contaminated: Whether cells whose encoder was trained on the tested corpus count in means.
     """
 
@@ -30,9 +30,9 @@ class ReportOptions:
     with_contaminated: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a score that no table shows."""
-        if self.score not in shown_scores():
-            raise InputError(f"no score {self.score!r}{suggest(self.score, shown_scores())}")
+        """Refuse an unknown score."""
+        if self.score not in SCORES:
+            raise InputError(f"no score {self.score!r}{suggest(self.score, SCORES)}")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from emobox_hf.corpora.spec import list_corpora, load_spec
 from emobox_hf.encoders.known.table import KnownEncoder, find_known
 from emobox_hf.report.collect import Run, name_runs, published_runs
-from emobox_hf.report.contamination import NOTE, is_contaminated
+from emobox_hf.report.protocol import choose_run, explain, mark_runs
 from emobox_hf.report.table import Cell, Table
 from emobox_hf.scores import SCORES
 
@@ -26,27 +26,31 @@ def languages_tables(runs: Sequence[Run], *, score: str = "ua", with_contaminate
         InputError: There is no run on published folds that has the score.
     """
     chosen = published_runs(runs, score)
-    by_place = {(name, run.corpus): run for run, name in zip(chosen, name_runs(chosen), strict=True)}
+    by_place: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for run, name in zip(chosen, name_runs(chosen), strict=True):
+        by_place[name, run.corpus].append(run)
     names, corpora = (sorted({place[side] for place in by_place}) for side in (0, 1))
     groups: dict[tuple[str, str], list[float | None]] = defaultdict(list)
     detail: list[tuple[Cell, ...]] = []
-    flagged = set()
+    marks: dict[tuple[int, int], str] = {}
     for i, corpus in enumerate(corpora):
         row: list[Cell] = [corpus, ", ".join(_languages(corpus))]
+        there = [name for name in names if (name, corpus) in by_place]
+        marked = dict(zip(there, mark_runs([choose_run(by_place[name, corpus]) for name in there]), strict=True))
         for name in names:
-            run = by_place.get((name, corpus))
-            if run is None:
+            if name not in marked:
                 row += [None, None]
                 continue
-            kind = tell_language(find_known(run.encoder), corpus)
-            row += [kind, run.score(score)]
-            if is_contaminated(run):
-                flagged.add((i, len(row) - 1))
-            if with_contaminated or not is_contaminated(run):
-                groups[name, kind].append(run.score(score))
+            one = marked[name]
+            kind = tell_language(find_known(one.run.encoder), corpus)
+            row += [kind, one.run.estimate(score)]
+            if one.marks:
+                marks[i, len(row) - 1] = one.marks
+            if one.counts(with_contaminated=with_contaminated):
+                groups[name, kind].append(one.run.score(score))
         detail.append(tuple(row))
     means = tuple((name, *(cell for kind in KINDS for cell in _summarize(groups[name, kind]))) for name in names)
-    fate = f"{NOTE}; {'in' if with_contaminated else 'left out of'} the means."
+    told = explain(marks.values(), has_means=True, with_contaminated=with_contaminated)
     return [
         Table(
             f"{SCORES[score].caption} by language",
@@ -59,8 +63,8 @@ def languages_tables(runs: Sequence[Run], *, score: str = "ua", with_contaminate
             f"{SCORES[score].caption}, and whether the encoder was pretrained on the corpus's languages",
             ("corpus", "languages", *(title for name in names for title in (f"{name}: language", name))),
             tuple(detail),
-            (fate,) if flagged else (),
-            frozenset(flagged),
+            tuple(told),
+            marks,
             SCORES[score].decimals,
         ),
     ]

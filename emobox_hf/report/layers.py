@@ -1,12 +1,14 @@
 """UA layer by layer."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
 from emobox_hf.errors import InputError
-from emobox_hf.report.collect import Run, name_runs
-from emobox_hf.report.table import Cell, Table, percent
+from emobox_hf.report.collect import Run, name_runs, show_summary
+from emobox_hf.report.protocol import explain, mark_run
+from emobox_hf.report.table import Cell, Table
 
 
 def layers_table(runs: Sequence[Run]) -> Table:
@@ -24,20 +26,31 @@ def layers_table(runs: Sequence[Run]) -> Table:
     names: list[int | str] = [*range(max(last) + 1), "weighted"]
     rows: list[tuple[Cell, ...]] = [(str(name), *(column.get(name) for column in columns)) for name in names]
     rows.append(("last", *(column[number] for column, number in zip(columns, last, strict=True))))
-    rows.append(("best by validation", *(run.score("ua") for run in chosen)))
+    rows.append(("best by validation", *(run.estimate("ua") for run in chosen)))
+    marks = {(len(rows) - 1, j): mark for j, run in enumerate(chosen, start=1) if (mark := mark_run(run).marks)}
     notes = [
-        "UA of the test part in percent, mean over folds. Layer 0 is the input of the first block. In each fold the "
-        "best layer is chosen by validation; weighted is one probe on a learned sum of all layers."
+        "UA of the test part in percent, mean over folds and seeds. Layer 0 is the input of the first block. In "
+        "each fold the best layer is chosen by validation; weighted is one probe on a learned sum of all layers."
     ]
     for title, run in zip(titles, chosen, strict=True):
-        choices = (f"{line.layer} in {line.fold}" for line in run.record.layers if line.is_chosen)
-        notes.append(f"Chosen by validation for {title}: layer {', '.join(choices)}.")
-    return Table("UA by layer", ("layer", *titles), tuple(rows), tuple(notes))
+        notes.append(f"Chosen by validation for {title}: layer {_tell_choices(run)}.")
+    return Table("UA by layer", ("layer", *titles), tuple(rows), (*notes, *explain(marks.values())), marks)
 
 
-def _column(run: Run) -> dict[int | str, float | None]:
-    layers = run.record.layers
-    return {
-        layer: percent(float(np.mean([line.scores["ua"] for line in layers if line.layer == layer])))
-        for layer in dict.fromkeys(line.layer for line in layers)
-    }
+def _tell_choices(run: Run) -> str:
+    """The layer of each fold; of several seeds how often each layer was chosen."""
+    lines = [line for line in run.record.layers if line.is_chosen]
+    if len(lines) == len({line.fold for line in lines}):
+        return ", ".join(f"{line.layer} in {line.fold}" for line in lines)
+    counts = Counter(line.layer for line in lines)
+    return ", ".join(f"{layer} {n} times" for layer, n in counts.most_common())
+
+
+def _column(run: Run) -> dict[int | str, Cell]:
+    layers, summaries = run.record.layers, run.record.layer_summary
+    column: dict[int | str, Cell] = {}
+    for layer in dict.fromkeys(line.layer for line in layers):
+        mean = float(np.mean([line.scores["ua"] for line in layers if line.layer == layer]))
+        summary = summaries.get(str(layer), {}).get("ua")
+        column[layer] = show_summary("ua", mean, summary.interval if summary else None)
+    return column

@@ -1,17 +1,25 @@
 """Label noise: how far predictions made without an utterance's own label disagree with that label."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from emobox_hf.corpora.configurations import RANDOM
 from emobox_hf.errors import InputError
-from emobox_hf.report.collect import Run
-from emobox_hf.report.table import Table, percent
-from emobox_hf.results import read_predictions
-from emobox_hf.scores import compute_scores, confusion_matrix, kappa
+from emobox_hf.report.collect import Run, show_summary
+from emobox_hf.report.table import Cell, Table, percent
+from emobox_hf.results import FoldPredictions, estimate_parts, join_folds, pool_folds, read_predictions
+from emobox_hf.scores import SCORES, apply_temperature, confusion_matrix, kappa, per_class_recall
 
+CIRCULAR = (
+    "Circular: the probes that are scored are those that doubt, so what they predict wrongly goes first and a rise is "
+    "certain. The curve says how much of the error a few utterances hold, not how many labels are wrong. The last column "
+    "is what removal does by itself."
+)
+NOT_CIRCULAR = (
+    "Another model doubts than the probes that are scored, so a rise beyond the last column has another cause."
+)
 REMOVED = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 
 
@@ -25,7 +33,7 @@ class Doubt:
         reference: Its label.
         prediction: The likeliest label.
         margin: Probability of its label minus the highest of the others, -1 to 1, of probes averaged over seeds and
-            folds; below 0 the label is doubted.
+            folds, each calibrated by its own validation part; below 0 the label is doubted.
     """
 
     key: str
@@ -52,31 +60,31 @@ def list_doubts(run: Run) -> list[Doubt]:
     Raises:
         InputError: The predictions cannot be read.
     """
-    columns, labels = read_predictions(run.folder), run.record.labels
-    probabilities = np.array([columns[f"p_{label}"] for label in labels]).T  # (rows, labels)
+    labels = run.record.labels
+    temperatures = {(fold.fold, fold.seed): fold.calibration.get("temperature", 1.0) for fold in run.record.folds}
+    predictions = [
+        replace(one, probabilities=apply_temperature(one.probabilities, temperatures.get((one.fold, one.seed), 1.0)))
+        for one in read_predictions(run.folder, labels)
+    ]
+    whole = join_folds(predictions)
     rows_of: dict[str, list[int]] = {}
-    for row, key in enumerate(columns["key"]):
+    for row, key in enumerate(whole.keys):
         rows_of.setdefault(key, []).append(row)
     doubts = []
     for key, rows in rows_of.items():
-        mean = probabilities[rows].mean(axis=0)
-        reference = labels.index(columns["reference"][rows[0]])
-        others = np.delete(mean, reference)
-        doubts.append(
-            Doubt(
-                key,
-                columns["path"][rows[0]],
-                labels[reference],
-                labels[int(mean.argmax())],
-                float(mean[reference] - others.max()),
-            )
-        )
+        mean = whole.probabilities[rows].mean(axis=0)
+        reference = int(whole.references[rows[0]])
+        margin = float(mean[reference] - np.delete(mean, reference).max())
+        doubts.append(Doubt(key, whole.paths[rows[0]], labels[reference], labels[int(mean.argmax())], margin))
     return sorted(doubts, key=lambda doubt: (doubt.margin, doubt.key))
 
 
 def doubt_table(run: Run, n: int = 50) -> Table:
     """The most doubtful utterances, to listen to."""
-    note = "margin: probability of the label minus the highest other, by probes that did not train on the utterance"
+    note = (
+        "margin: probability of the label minus the highest other, by probes that did not train on the utterance, each "
+        "at the temperature that its validation part asks for, so that folds of different C are alike"
+    )
     return show_doubts(f"{run.corpus}: labels that {run.encoder} doubts most", list_doubts(run)[:n], note)
 
 
@@ -105,25 +113,31 @@ def noise_curve(
         ranking: Keys, most doubtful first, of a model of another origin; utterances that are not among them are kept.
         ranked_by: Its name.
     """
-    doubts, labels = list_doubts(run), run.record.labels
+    doubts = list_doubts(run)
     if ranking is not None:
         place = {key: number for number, key in enumerate(ranking)}
         doubts.sort(key=lambda doubt: (place.get(doubt.key, len(place)), doubt.key))
-    references = np.array([labels.index(doubt.reference) for doubt in doubts])
-    predicted = np.array([labels.index(doubt.prediction) for doubt in doubts])
-    order = np.random.default_rng(0).permutation(len(doubts))
+    parts = pool_folds(read_predictions(run.folder, run.record.labels))
+    keys = [doubt.key for doubt in doubts]
+    order = np.random.default_rng(0).permutation(len(keys))
     rows = []
     for share in removed:
-        n = round(share * len(doubts))
-        kept = compute_scores(references[n:], predicted[n:], len(labels))
-        chance = compute_scores(references[order[n:]], predicted[order[n:]], len(labels))
-        scores = map(percent, (kept.ua, kept.macro_f1, chance.ua))
-        rows.append((percent(share), len(doubts) - n, *scores))
+        n = round(share * len(keys))
+        kept, chance = set(keys[n:]), {keys[place] for place in order[n:]}
+        scores = (_score(parts, kept, "ua"), _score(parts, kept, "macro_f1"), _score(parts, chance, "ua"))
+        rows.append((percent(share), len(kept), *scores))
     return Table(
         f"{run.corpus}: {run.encoder} without the most doubtful{f' by {ranked_by}' if ranking is not None else ''}",
         ("% removed", "utterances", "UA", "macro F1", "UA, removed at random"),
         tuple(rows),
+        (CIRCULAR if ranking is None else NOT_CIRCULAR,),
     )
+
+
+def _score(parts: Sequence[FoldPredictions], keys: set[str], name: str) -> Cell:
+    """A score of some of the test utterances, averaged over seeds, with its interval."""
+    some = [one.take([row for row, key in enumerate(one.keys) if key in keys]) for one in parts]
+    return show_summary(name, *estimate_parts(SCORES[name], some))
 
 
 def agreement_table(runs: Sequence[Run]) -> Table:
@@ -137,17 +151,15 @@ def agreement_table(runs: Sequence[Run]) -> Table:
         raise InputError("expected runs inside corpora, found none; run `emobox probe --folds random`")
     rows = []
     for run in chosen:
-        doubts, labels = list_doubts(run), run.record.labels
-        references = np.array([labels.index(doubt.reference) for doubt in doubts])
-        predicted = np.array([labels.index(doubt.prediction) for doubt in doubts])
-        scores = compute_scores(references, predicted, len(labels))
-        recall = ((value, label) for label, value in zip(labels, scores.recall, strict=True) if value is not None)
-        worst, label = min(recall)
-        agreement = float(kappa(confusion_matrix(references, predicted, len(labels))))
+        labels = run.record.labels
+        parts = pool_folds(read_predictions(run.folder, labels))
+        counts = [confusion_matrix(one.references, one.predicted, len(labels)) for one in parts]
+        recalls = np.mean([per_class_recall(matrix) for matrix in counts], axis=0)
+        worst, label = min((value, label) for label, value in zip(labels, recalls, strict=True) if not np.isnan(value))
+        agreement = float(np.mean([kappa(matrix) for matrix in counts]))
         name = f"{run.corpus}, {run.kind_of_folds} folds"
-        rows.append(
-            (name, run.encoder, len(doubts), f"{agreement:.2f}", percent(scores.wa), f"{label} {100 * worst:.0f} %")
-        )
+        agree = show_summary("wa", *estimate_parts(SCORES["wa"], parts))
+        rows.append((name, run.encoder, len(parts[0].keys), f"{agreement:.2f}", agree, f"{label} {100 * worst:.0f} %"))
     return Table(
         "Agreement of predictions with labels",
         ("corpus", "encoder", "utterances", "kappa", "agree %", "least agreed on"),

@@ -5,97 +5,134 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from emobox_hf.corpora.configurations import RANDOM
 from emobox_hf.errors import InputError
-from emobox_hf.report.collect import KINDS_OF_FOLDS, Run, name_runs
-from emobox_hf.report.table import Cell, Table, percent
-from emobox_hf.results import read_predictions
-from emobox_hf.scores import bootstrap_differences, bootstrap_intervals, compute_scores
+from emobox_hf.report.collect import KINDS_OF_FOLDS, Run, name_runs, show_summary
+from emobox_hf.report.protocol import choose_run, explain, mark_run
+from emobox_hf.report.table import Cell, Table
+from emobox_hf.results import FoldPredictions, compare, pool_folds, read_predictions
+from emobox_hf.scores import SCORES, Difference
 
 BASE = "speaker-independent"
+NO_RETAKES = "random, without retakes"
+UNEQUAL = 0.02  # more of its own training utterances than this, and a run trains on another amount of data
+TRAINED_ON_MORE = "*"
 
 
 def partition_table(runs: Sequence[Run]) -> Table:
-    """UA under each kind of folds with an interval over speakers, and its difference from speaker-independent folds.
+    """UA under each kind of folds with its interval, and its difference from speaker-independent folds.
 
-    All test predictions of a run are scored together, for the folds of a kind test each utterance once; the mean over
-    folds stands beside. With several seeds the first is taken.
+    All test predictions of a seed are scored together, for the folds of a kind test each utterance once; the mean over
+    folds stands beside. Differences are paired by speaker on the utterances that both tested. Random folds stand there
+    twice: the second line is without test utterances of which train holds another take, the same sentence with the same
+    emotion by the same speaker, so that what a known speaker is worth is told from what a known recording is worth.
 
     Raises:
         InputError: No corpus was run with one encoder under two kinds of folds.
     """
-    groups: dict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
+    groups: dict[tuple[str, str], dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
     chosen = [run for run in runs if run.settings.experiment == "intra-corpus" and run.kind_of_folds in KINDS_OF_FOLDS]
     for run, name in zip(chosen, name_runs(chosen), strict=True):
-        groups[run.corpus, name][run.kind_of_folds] = run
-    rows = [row for place, kinds in sorted(groups.items()) if len(kinds) > 1 for row in _rows(place, kinds)]
+        groups[run.corpus, name][run.kind_of_folds].append(run)
+    rows: list[tuple[Cell, ...]] = []
+    marks: dict[tuple[int, int], str] = {}
+    for place, kinds in sorted(groups.items()):
+        if len(kinds) > 1:
+            _add_rows(place, {kind: choose_run(some) for kind, some in kinds.items()}, rows, marks)
     if not rows:
         raise InputError(
             "expected runs of one corpus and encoder under two kinds of folds, found none; run `emobox probe` with "
             "--folds si and with --folds random beside the published ones"
         )
-    columns = (
-        "corpus",
-        "encoder",
-        "folds",
-        "UA",
-        "UA from",
-        "UA to",
-        "mean of folds",
-        "over si",
-        "over from",
-        "over to",
-    )
-    notes = (
-        "UA of all test utterances together, in percent, with a 95 % interval that resamples speakers (utterances "
-        "where speakers are unknown). Over si: the difference from speaker-independent folds in points, paired on the "
-        "utterances that both tested, with its interval.",
-    )
-    return Table("What a partition is worth", columns, tuple(rows), notes)
+    columns = ("corpus", "encoder", "folds", "trained on", "UA", "mean of folds", "over si", "p", "detectable")
+    notes = [
+        "UA of all test utterances together, averaged over seeds, in percent, with its 95 % interval over test "
+        "speakers (utterances where speakers are unknown). Trained on: utterances of a fold's train part, mean. Over "
+        "si: the difference from speaker-independent folds in points, paired by speaker on the utterances that both "
+        "tested, with its interval; p of no difference; the smallest difference found four times in five.",
+        *explain(mark for (_, column), mark in marks.items() if column == _FOLDS),
+    ]
+    if TRAINED_ON_MORE in marks.values():
+        notes.append(
+            f"{TRAINED_ON_MORE}: trained on another number of utterances, which is part of the difference; "
+            "`--train-size equal` gives all kinds of folds as many."
+        )
+    if any(row[_OVER] == SAME for row in rows):
+        notes.append(
+            f"{SAME}: both test the same parts, and the same others train or validate; only the draw of the validation "
+            "part differs, so there is no difference of partitions to be estimated."
+        )
+    return Table("What a partition is worth", columns, tuple(rows), tuple(notes), marks)
 
 
-def _rows(place: tuple[str, str], kinds: dict[str, Run]) -> list[tuple[Cell, ...]]:
-    tested = {kind: _first_seed(kinds[kind]) for kind in KINDS_OF_FOLDS if kind in kinds}
-    rows = []
-    for kind, predictions in tested.items():
-        keys = sorted(predictions)
-        labels = kinds[kind].record.labels
-        references, predicted, speakers = _arrays(predictions, keys, labels)
-        ua = compute_scores(references, predicted, len(labels)).ua
-        interval = bootstrap_intervals(references, predicted, len(labels), speakers=speakers)["ua"]
-        mean = kinds[kind].record.summary["ua"]["mean"]
-        row: list[Cell] = [*place, kind, *map(percent, (ua, interval.low, interval.high, mean))]
-        both = sorted(set(predictions) & set(tested.get(BASE, {})))
-        if kind == BASE or not both:
+_FOLDS, _TRAINED, _OVER = 2, 3, 6
+SAME = "same folds"
+
+
+def _add_rows(
+    place: tuple[str, str], kinds: dict[str, Run], rows: list[tuple[Cell, ...]], marks: dict[tuple[int, int], str]
+) -> None:
+    """The lines of one corpus and encoder, and their marks."""
+    predictions = {
+        kind: read_predictions(kinds[kind].folder, kinds[kind].record.labels)
+        for kind in KINDS_OF_FOLDS
+        if kind in kinds
+    }
+    base = predictions.get(BASE)
+    for kind, found in predictions.items():
+        run = kinds[kind]
+        summary, n_trained = run.record.summary["ua"], _n_trained(run)
+        row: list[Cell] = [*place, kind, round(n_trained), show_summary("ua", summary.pooled, summary.pooled_interval)]
+        row.append(run.estimate("ua"))
+        if mark := mark_run(run).marks:
+            marks[len(rows), _FOLDS] = mark
+        if kind == BASE or base is None:
             rows.append((*row, None, None, None))
             continue
-        references, predicted, speakers = _arrays(predictions, both, labels)
-        _, base, _ = _arrays(tested[BASE], both, labels)
-        change = bootstrap_differences(references, predicted, base, len(labels), speakers=speakers)["ua"]
-        rows.append((*row, *map(percent, (change.difference, change.interval.low, change.interval.high))))
-    return rows
+        if _has_same_folds(run, kinds[BASE]):
+            rows.append((*row, SAME, None, None))
+            continue
+        if abs(n_trained / _n_trained(kinds[BASE]) - 1) > UNEQUAL:
+            marks[len(rows), _TRAINED] = TRAINED_ON_MORE
+        rows.append((*row, *_show_difference(compare(SCORES["ua"], found, base))))
+        fresh = _without_retakes(found) if kind == RANDOM else None
+        if fresh is not None:
+            rows.append((*place, NO_RETAKES, None, None, None, *_show_difference(compare(SCORES["ua"], fresh, base))))
 
 
-Row = tuple[str, str, str | None]
+def _show_difference(found: Difference) -> tuple[Cell, Cell, Cell]:
+    p_value = None if found.p_value is None else f"{found.p_value:.2g}"
+    return show_summary("ua", found.difference, found.interval), p_value, SCORES["ua"].scale(found.detectable)
 
 
-def _first_seed(run: Run) -> dict[str, Row]:
-    """Reference, prediction and speaker of each utterance, by key, of the first seed."""
-    columns = read_predictions(run.folder)
-    first = columns["seed"][0]
-    names = ("key", "seed", "reference", "prediction", "speaker")
-    return {
-        key: (reference, prediction, speaker)
-        for key, seed, reference, prediction, speaker in zip(*(columns[name] for name in names), strict=True)
-        if seed == first
-    }
+def _n_trained(run: Run) -> float:
+    return float(np.mean([fold.n_train for fold in run.record.folds]))
 
 
-def _arrays(
-    predictions: dict[str, Row], keys: Sequence[str], labels: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray, list[str] | None]:
-    rows = [predictions[key] for key in keys]
-    speakers = [speaker for _, _, speaker in rows if speaker is not None]
-    is_known = len(speakers) == len(rows) and len(set(speakers)) > 1
-    references = np.array([labels.index(reference) for reference, _, _ in rows])
-    predicted = np.array([labels.index(prediction) for _, prediction, _ in rows])
-    return references, predicted, speakers if is_known else None
+def _has_same_folds(one: Run, other: Run) -> bool:
+    """Whether two runs test the same sets of utterances, and all others of each fold train or validate."""
+    folds = [
+        {(fold.digests.get("test"), fold.n_train + fold.n_validation) for fold in run.record.folds}
+        for run in (one, other)
+    ]
+    return folds[0] == folds[1] and all(digest for digest, _ in folds[0])
+
+
+def _without_retakes(predictions: Sequence[FoldPredictions]) -> list[FoldPredictions] | None:
+    """The predictions without utterances of which another fold tests another take; None where there are no such takes.
+
+    Random folds train on whatever they do not test, so a take that another fold tests is in train or validation.
+    """
+    whole = pool_folds(predictions)[0]
+    if not all(whole.speakers) or not any(whole.sentences):
+        return None
+    fold_of = {key: one.fold for one in predictions for key in one.keys}
+    takes: dict[tuple[object, ...], set[str]] = defaultdict(set)
+    for key, *take in zip(whole.keys, whole.speakers, whole.sentences, whole.references.tolist(), strict=True):
+        takes[tuple(take)].add(fold_of[key])
+    kept = []
+    for one in predictions:
+        named = zip(one.speakers, one.sentences, one.references.tolist(), strict=True)
+        kept.append(one.take([row for row, take in enumerate(named) if take[1] is None or len(takes[take]) == 1]))
+    n_kept = sum(len(one.keys) for one in kept)
+    return [one for one in kept if one.keys] if 0 < n_kept < sum(len(one.keys) for one in predictions) else None

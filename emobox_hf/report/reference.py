@@ -5,6 +5,17 @@ from importlib import resources
 
 PAPER_METRICS = {"ua": "ua", "wa": "wa", "macro_f1": "f1"}
 """The paper's name of each score that it has."""
+PAPER_CLASSES = {"asvpesd": 12, "iemocap": 5, "jlcorpus": 5, "msppodcast": 8}
+"""How many classes the paper's scores are over, where it is not as many as its lists hold."""
+PAPER_NOTE = (
+    "The paper's released code pools the predictions of all checkpoints up to the best into one score; its scores have "
+    "no intervals, and for some corpora are over other classes than its lists hold."
+)
+
+PAPER_CROSS_NOTE = (
+    "The paper's test sets hold 240 utterances, of which its cells are no multiples; agreement with emotion2vec chose "
+    "the utterances of some."
+)
 
 
 def paper_scores(corpus: str) -> dict[str, dict[str, float]]:

@@ -8,42 +8,106 @@ import numpy as np
 from emobox_hf.corpora.configurations import PUBLISHED, kind_of
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS
 from emobox_hf.options import describe
-from emobox_hf.report.reference import PAPER_METRICS, paper_scores
-from emobox_hf.report.table import align, show
-from emobox_hf.results import ALL_LAYERS, LAST, EncoderSettings, RunRecord
+from emobox_hf.report.chance import majority
+from emobox_hf.report.collect import show_summary
+from emobox_hf.report.reference import PAPER_METRICS, PAPER_NOTE, paper_scores
+from emobox_hf.report.table import NOT_ESTIMABLE, Estimate, align, show
+from emobox_hf.results import ALL_LAYERS, LAST, EncoderSettings, FoldRecord, RunRecord
 from emobox_hf.scores import SCORES, shown_scores
+
+MOST_CHOICES = 2  # seeds whose choice by validation stands in a line; of more the median
 
 
 def run_table(record: RunRecord) -> str:
-    """A run's scores, a line a fold (its seeds averaged), mean and spread, and the paper's beside."""
+    """A run's scores, a line a fold (its seeds averaged), mean with intervals and spreads, and the paper's beside."""
     shown = shown_scores()
     rows = [["fold", "test", *shown.values(), "chosen on validation"]]
     for name in dict.fromkeys(fold.fold for fold in record.folds):
         folds = [fold for fold in record.folds if fold.fold == name]
         means = [_mean([fold.scores for fold in folds], score) for score in shown]
-        chosen = "; ".join(", ".join(f"{key} {value:g}" for key, value in fold.chosen.items()) for fold in folds)
-        rows.append([name, str(folds[0].n_test), *means, chosen.replace("_", " ")])
-    summary = record.summary
-    means, deviations = (
-        [_show(score, summary.get(score, {}).get(name)) for score in shown] for name in ("mean", "std")
-    )
-    rows.append(["mean", "", *means, ""])
-    if any(deviations):  # a single fold has none
-        rows.append(["spread", "", *deviations, "standard deviation over folds"])
+        rows.append([name, str(folds[0].n_test), *means, _tell_choices(folds)])
+    rows += [line for line in _summary_lines(record) if any(line[2:-1])]
     layers = ["", layer_table(record)] if record.layers else []
     return "\n".join([_headline(record), "", align(rows), *layers, "", *_notes(record), *_paper_lines(record)])
 
 
 def layer_table(record: RunRecord) -> str:
-    """Scores of each layer's probe, a line a layer, means over folds; where validation chose it."""
+    """Scores of each layer's probe, a line a layer, means over folds and seeds; how often validation chose it."""
     shown = shown_scores()
     rows = [["layer", *shown.values(), "UA on validation", "chosen in"]]
+    n_seeds = len({fold.seed for fold in record.folds})
     for layer in dict.fromkeys(line.layer for line in record.layers):
         lines = [line for line in record.layers if line.layer == layer]
         means = [_mean([line.scores for line in lines], score) for score in shown]
         validation = _show("ua", float(np.mean([line.validation_ua for line in lines])))
-        rows.append([str(layer), *means, validation, ", ".join(line.fold for line in lines if line.is_chosen)])
+        chosen = [line.fold for line in lines if line.is_chosen]
+        told = ", ".join(chosen) if n_seeds == 1 else f"{len(chosen)} of {len(lines)}" if chosen else ""
+        rows.append([str(layer), *means, validation, told])
     return align(rows)
+
+
+def _summary_lines(record: RunRecord) -> list[list[str]]:
+    """Mean, its interval, deviations over folds and over seeds, and all test utterances together."""
+    shown = shown_scores()
+    found = [record.summary.get(score) for score in shown]
+    n_seeds, n_folds = (len({getattr(fold, name) for fold in record.folds}) for name in ("seed", "fold"))
+
+    def line(name: str, texts: Sequence[str], note: str) -> list[str]:
+        return [name, "", *texts, note]
+
+    def values(name: str) -> list[str]:
+        return [_show(score, getattr(one, name) if one else None) for score, one in zip(shown, found, strict=True)]
+
+    def bounds(value: str, interval: str) -> list[str]:
+        pairs = zip(shown, found, strict=True)
+        return [
+            _bounds(show_summary(score, getattr(one, value), getattr(one, interval))) if one else ""
+            for score, one in pairs
+        ]
+
+    lines = [
+        line("mean", values("mean"), _tell_interval(record)),
+        line("", bounds("mean", "interval"), ""),
+        line("spread", values("std"), "standard deviation over folds"),
+        line("", values("std_seeds"), f"and over {n_seeds} seeds"),
+    ]
+    if n_folds > 1:
+        lines += [
+            line("pooled", values("pooled"), "all test utterances together"),
+            line("", bounds("pooled", "pooled_interval"), ""),
+        ]
+    chance = [show(majority(record, score), SCORES[score].decimals) for score in shown]
+    return [*lines, line("majority", chance, "always the most frequent class; of UA that is chance")]
+
+
+def _bounds(cell: object) -> str:
+    if not isinstance(cell, Estimate):
+        return ""
+    return "n.e." if cell.low is None or cell.high is None else f"[{cell.low:.1f}, {cell.high:.1f}]"
+
+
+def _tell_interval(record: RunRecord) -> str:
+    """What the interval below the mean generalises over."""
+    interval = next((one.interval for one in record.summary.values() if one.interval), None)
+    if interval is None:
+        return ""
+    if interval.low is None:
+        return NOT_ESTIMABLE.removeprefix("[n.e.]: ")
+    over = f"{100 * interval.confidence:g} % interval over {interval.n_units} test {interval.unit}"
+    return over if interval.unit == "speakers" else f"{over}, speakers unknown: too narrow"
+
+
+def _tell_choices(folds: Sequence[FoldRecord]) -> str:
+    """What validation chose; of more than a few seeds the median and the range."""
+    if len(folds) <= MOST_CHOICES:
+        choices = (", ".join(f"{key} {value:g}" for key, value in fold.chosen.items()) for fold in folds)
+        return "; ".join(choices).replace("_", " ")
+    told = []
+    for key in folds[0].chosen:
+        values = [fold.chosen[key] for fold in folds if key in fold.chosen]
+        low, high = min(values), max(values)
+        told.append(f"{key} {low:g}" if low == high else f"{key} {low:g} to {high:g}")
+    return ", ".join(told).replace("_", " ")
 
 
 def _headline(record: RunRecord) -> str:
@@ -56,18 +120,20 @@ def _headline(record: RunRecord) -> str:
     precision = f", {encoder.mixed_precision}" if encoder.mixed_precision != EncoderSettings.mixed_precision else ""
     taken = f", {encoder.input}" if encoder.input else ""
     norm = f", {told['output_norm']}" if settings.features.output_norm else ""
-    drawn = f", seeds {' '.join(map(str, seeds))}" if "seeds" in settings.probe.settings() else ""
+    drawn = f", seeds {' '.join(map(str, seeds))}"
     return (
-        f"{settings.partition.name} | {encoder.name}, {layer}{context}{precision}{taken} | "
+        f"{settings.partition.name}, {len(record.labels)} classes | "
+        f"{encoder.name}, {layer}{context}{precision}{taken} | "
         f"head {settings.probe.name}{norm}{drawn} | {', '.join(describe(settings.audio).values())}"
     )
 
 
 def _notes(record: RunRecord) -> list[str]:
-    ways = {fold.fold: fold.validation for fold in record.folds}
+    ways = {fold.fold: fold.validation for fold in reversed(record.folds)}  # of several seeds the first
     differ = len(set(ways.values())) > 1
-    named = "; ".join(f"{name}: {how}" for name, how in ways.items()) if differ else next(iter(ways.values()))
-    lines = [f"validation: {named}"]
+    named = "; ".join(f"{name}: {how}" for name, how in reversed(ways.items())) if differ else next(iter(ways.values()))
+    redrawn = len({fold.validation for fold in record.folds}) > len(set(ways.values()))
+    lines = [f"validation: {named}{', drawn anew by each seed' if redrawn else ''}"]
     audits = {fold.fold: fold.audit for fold in record.folds}
     if leaks := {name: audit for name, audit in audits.items() if audit["verdict"] != "independent"}:
         shared = ", ".join(
@@ -84,7 +150,20 @@ def _notes(record: RunRecord) -> list[str]:
     absent = sorted({label for fold in record.folds for label in fold.scores["absent"]})
     if absent:
         lines.append(f"labels that some test part lacks, over which UA is not averaged: {', '.join(absent)}")
-    return lines
+    return [*lines, *_tell_calibration(record)]
+
+
+def _tell_calibration(record: RunRecord) -> list[str]:
+    """How sure the probes are beside how right, where the record says it."""
+    if "ece" not in record.summary or not all(fold.calibration for fold in record.folds):
+        return []
+    mended = float(np.mean([fold.calibration["ece"] for fold in record.folds]))
+    temperatures = [fold.calibration["temperature"] for fold in record.folds]
+    return [
+        f"calibration: confidence and accuracy are {100 * record.summary['ece'].mean:.0f} points apart, "
+        f"{100 * mended:.0f} with the temperature that validation asks for ({min(temperatures):.2g} to "
+        f"{max(temperatures):.2g})"
+    ]
 
 
 def _paper_lines(record: RunRecord) -> list[str]:
@@ -97,7 +176,7 @@ def _paper_lines(record: RunRecord) -> list[str]:
     for name in ranked:
         home = KNOWN_ENCODERS[name].repo_id or "" if name in KNOWN_ENCODERS else ""
         rows.append([name, *(f"{scores[name][metric]:.1f}" for metric in PAPER_METRICS.values()), home])
-    return ["", align(rows)]
+    return ["", align(rows), PAPER_NOTE]
 
 
 def _mean(scores: Sequence[Mapping[str, Any]], name: str) -> str:

@@ -1,10 +1,25 @@
-"""A table of results: printed, as Markdown, as JSON."""
+"""A table of results: printed, as Markdown, LaTeX, CSV or JSON."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-Cell = str | int | float | None
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval; without bounds where none can be estimated."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+Cell = str | int | float | Estimate | None
+
+NOT_ESTIMABLE = "[n.e.]: not estimable, from three test speakers or fewer"
+_LATEX = str.maketrans({char: f"\\{char}" for char in "&%$#_{}"} | {"†": r"$\dagger$", "‡": r"$\ddagger$"})
 
 
 @dataclass(frozen=True)
@@ -16,7 +31,7 @@ class Table:
         columns: Their names.
         rows: One cell a column; fractions are given in percent, None where there is no value.
         notes: Sentences that belong under it.
-        flagged: Row and column, from 0, of cells that a note says something of; they are marked with †.
+        marks: Row and column, from 0, of cells that a note says something of, and the marks they bear.
         decimals: How many of a number that is not whole are printed.
     """
 
@@ -24,38 +39,112 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
-    flagged: frozenset[tuple[int, int]] = frozenset()
+    marks: Mapping[tuple[int, int], str] = field(default_factory=dict)
     decimals: int = 1
 
     def to_text(self) -> str:
         """Aligned columns between the title and the notes."""
-        notes = ["", *self.notes] if self.notes else []
+        notes = ["", *self._notes()] if self._notes() else []
         return "\n".join([self.title, "", align([self.columns, *self._texts()]), *notes])
 
     def to_markdown(self) -> str:
         """A Markdown table between the title and the notes."""
-        numeric = [all(isinstance(row[i], int | float | None) for row in self.rows) for i in range(len(self.columns))]
-        lines = [self.columns, ["---:" if right else "---" for right in numeric], *self._texts()]
-        body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        return "\n\n".join([self.title, body, *self.notes]) + "\n"
+        lines = [self.columns, ["---:" if right else "---" for right in self._are_numeric()], *self._texts()]
+        body = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+        return "\n\n".join([self.title, body, *self._notes()]) + "\n"
+
+    def to_latex(self) -> str:
+        """A LaTeX table with booktabs' rules, the title as its caption, the notes below."""
+        head, *body = (" & ".join(cell.translate(_LATEX) for cell in line) for line in [self.columns, *self._texts()])
+        aligned = "".join("r" if right else "l" for right in self._are_numeric())
+        notes = [rf"\par\footnotesize {note.translate(_LATEX)}" for note in self._notes()]
+        lines = [
+            r"\begin{table}",
+            rf"\caption{{{self.title.translate(_LATEX)}}}",
+            rf"\begin{{tabular}}{{{aligned}}}",
+            r"\toprule",
+            rf"{head} \\",
+            r"\midrule",
+            *(rf"{line} \\" for line in body),
+            r"\bottomrule",
+            r"\end{tabular}",
+            *notes,
+            r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def to_csv(self) -> str:
+        """Comma-separated values, in full; an estimate is three columns, the last column has a row's marks."""
+        text = io.StringIO()
+        columns, rows = self._flat()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([*columns, *(["marks"] if self.marks else [])])
+        for number, row in enumerate(rows):
+            marks = (f"{self.columns[j]}: {mark}" for (i, j), mark in sorted(self.marks.items()) if i == number)
+            writer.writerow(
+                [*("" if cell is None else cell for cell in row), *(["; ".join(marks)] if self.marks else [])]
+            )
+        return text.getvalue()
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: a row is a table of its own; a flagged cell is named by its row's first cell and its column."""
-        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-        flagged = [[self.rows[row][0], self.columns[column]] for row, column in sorted(self.flagged)]
-        return {"title": self.title, "rows": rows, "notes": list(self.notes), "flagged": flagged}
+        """For JSON: a row is a table of its own; a marked cell is named by its row's first cell and its column."""
+        columns, rows = self._flat()
+        marks = [
+            {"row": self.rows[i][0], "column": self.columns[j], "marks": mark}
+            for (i, j), mark in sorted(self.marks.items())
+        ]
+        return {
+            "title": self.title,
+            "rows": [dict(zip(columns, row, strict=True)) for row in rows],
+            "notes": self._notes(),
+            "marks": marks,
+        }
 
     def _texts(self) -> list[list[str]]:
         return [
-            [show(cell, self.decimals) + (" †" if (i, j) in self.flagged else "") for j, cell in enumerate(row)]
+            [
+                show(cell, self.decimals) + (f" {self.marks[i, j]}" if (i, j) in self.marks else "")
+                for j, cell in enumerate(row)
+            ]
             for i, row in enumerate(self.rows)
         ]
 
+    def _notes(self) -> list[str]:
+        cells = [cell for row in self.rows for cell in row if isinstance(cell, Estimate)]
+        return [*self.notes, *([f"{NOT_ESTIMABLE}."] if any(cell.low is None for cell in cells) else [])]
+
+    def _are_numeric(self) -> list[bool]:
+        kinds = (int, float, Estimate, type(None))
+        return [all(isinstance(row[i], kinds) for row in self.rows) for i in range(len(self.columns))]
+
+    def _flat(self) -> tuple[list[str], list[list[str | int | float | None]]]:
+        """Columns and rows with the bounds of estimates in columns of their own."""
+        wide = {i for row in self.rows for i, cell in enumerate(row) if isinstance(cell, Estimate)}
+        columns = [
+            name
+            for i, column in enumerate(self.columns)
+            for name in ([column, f"{column} from", f"{column} to"] if i in wide else [column])
+        ]
+        return columns, [list(_flatten(row, wide)) for row in self.rows]
+
+
+def _flatten(row: Sequence[Cell], wide: set[int]) -> Iterable[str | int | float | None]:
+    for i, cell in enumerate(row):
+        if isinstance(cell, Estimate):
+            yield from (cell.value, cell.low, cell.high)
+        else:
+            yield cell
+            yield from (None, None) if i in wide else ()
+
 
 def show(cell: Cell, decimals: int = 1) -> str:
-    """A cell as text, with decimals where it is not whole."""
+    """A cell as text, with decimals where it is not whole; `58.4 [41.0, 73.9]` of an estimate."""
     if cell is None:
         return ""
+    if isinstance(cell, Estimate):
+        if cell.low is None or cell.high is None:
+            return f"{cell.value:.{decimals}f} [n.e.]"
+        return f"{cell.value:.{decimals}f} [{cell.low:.{decimals}f}, {cell.high:.{decimals}f}]"
     return f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell)
 
 

@@ -1,15 +1,19 @@
 """What a run was and what came out of it: the tree of settings, the record, the predictions."""
 
-from emobox_hf.results.records import (
+from emobox_hf.results.predictions import (
     PREDICTIONS,
+    FoldPredictions,
+    join_folds,
+    read_columns,
+    read_predictions,
+)
+from emobox_hf.results.records import (
     RECORD,
     SCHEMA,
-    FoldPredictions,
     FoldRecord,
     LayerRecord,
     RunRecord,
     is_finished,
-    read_predictions,
     read_record,
     record_to_json,
     write_run,
@@ -24,6 +28,7 @@ from emobox_hf.results.settings import (
     PartitionSettings,
     RunSettings,
 )
+from emobox_hf.results.summary import ScoreSummary, compare, estimate_parts, pool_folds, summarize
 
 __all__ = [
     "ALL_LAYERS",
@@ -41,9 +46,16 @@ __all__ = [
     "PartitionSettings",
     "RunRecord",
     "RunSettings",
+    "ScoreSummary",
+    "compare",
+    "estimate_parts",
     "is_finished",
+    "join_folds",
+    "pool_folds",
+    "read_columns",
     "read_predictions",
     "read_record",
     "record_to_json",
+    "summarize",
     "write_run",
 ]

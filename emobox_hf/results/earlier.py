@@ -5,7 +5,16 @@ from typing import Any
 
 def bring_up_to_date(table: dict[str, Any]) -> dict[str, Any]:
     """A record's JSON in the present schema, from any that is known; another one is given back as it is."""
-    return _from_schema_3(table) if table["schema"] == 3 else table
+    if table["schema"] == 3:
+        table = _from_schema_3(table)
+    return _from_schema_4(table) if table["schema"] == 4 else table
+
+
+def _from_schema_4(table: dict[str, Any]) -> dict[str, Any]:
+    """All seeds shared one validation part, and no interval was kept."""
+    settings = table["settings"]
+    partition = {**settings["partition"], "validation_draws": "same"}
+    return {**table, "schema": 5, "settings": {**settings, "partition": partition}}
 
 
 def _from_schema_3(table: dict[str, Any]) -> dict[str, Any]:

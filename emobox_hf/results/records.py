@@ -6,21 +6,21 @@ is written last: a folder that has it is finished.
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from emobox_hf.dataclass_reader import read_as
 from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file, write_text
 from emobox_hf.results.earlier import bring_up_to_date
-from emobox_hf.results.settings import RunSettings, from_json, to_json
+from emobox_hf.results.predictions import PREDICTIONS, FoldPredictions, read_predictions, write_predictions
+from emobox_hf.results.settings import RunSettings, from_json, tells_length, to_json
+from emobox_hf.results.summary import ScoreSummary, summarize
 
-SCHEMA = 4
-RECORD, PREDICTIONS = "record.json", "predictions.parquet"
+SCHEMA = 5
+RECORD = "record.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,8 @@ class FoldRecord:
         validation_ua: UA there, 0 to 1.
         candidates: Every setting that was tried, with its validation figures.
         untrained_classes: Labels that test has and train lacks.
-        scores: UA, WA, macro and weighted F1 (0 to 1), recall by label, confusion matrix, absent labels.
+        scores: Each of `scores.SCORES`, recall by label, confusion matrix, absent labels.
+        calibration: The `temperature` that the validation part asks for, and `nll` and `ece` of the test part with it.
         seconds: Training and prediction.
     """
 
@@ -60,6 +61,7 @@ class FoldRecord:
     untrained_classes: list[str]
     scores: dict[str, Any]
     seconds: float
+    calibration: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,7 @@ class LayerRecord:
 
     Attributes:
         fold: `fold1` …
+        seed: The probe's seed.
         layer: Number of the hidden state, or `weighted` for the learned weighted sum over all of them.
         is_chosen: Whether validation chose this layer for the fold's score.
         validation_ua: UA on the validation part, 0 to 1.
@@ -81,6 +84,7 @@ class LayerRecord:
     validation_ua: float
     scores: dict[str, float]
     weights: list[float] | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +97,8 @@ class RunRecord:
         left_out: Key and reason of each utterance of the corpus without features: too long, missing, undecodable.
         folds: One entry a fold and seed.
         layers: One entry a fold and layer where all layers were probed, else empty.
-        summary: For UA, WA, macro and weighted F1 the mean and sample standard deviation over folds, 0 to 1; the seeds
-            of a fold are averaged first. A single fold has no deviation: None.
+        summary: Each score over folds and seeds, with its intervals.
+        layer_summary: The same of each layer, and of `weighted`, where all layers were probed.
         timings: Seconds of extraction (0 where features were at hand) and of probing, seconds of audio extracted.
         machine: Processor or GPU, processes, peak memory in MB.
         versions: Of this package and of what computed the scores.
@@ -106,35 +110,20 @@ class RunRecord:
     left_out: list[dict[str, str]]
     folds: list[FoldRecord]
     layers: list[LayerRecord]
-    summary: dict[str, dict[str, float | None]]
+    summary: dict[str, ScoreSummary]
     timings: dict[str, float]
     machine: dict[str, Any]
     versions: dict[str, str]
     created: str
+    layer_summary: dict[str, dict[str, ScoreSummary]] = field(default_factory=dict)
     schema: int = SCHEMA
 
-
-@dataclass(frozen=True, eq=False)
-class FoldPredictions:
-    """A probe's test part, row by row.
-
-    Attributes:
-        fold: `fold1` …
-        seed: The probe's seed.
-        keys: The utterances.
-        speakers: Who speaks in each, None where that is not known.
-        paths: File of each, relative to its corpus's folder.
-        references: Class of each, int64 (n,).
-        probabilities: float32 (n, classes).
-    """
-
-    fold: str
-    seed: int
-    keys: Sequence[str]
-    speakers: Sequence[str | None]
-    paths: Sequence[str]
-    references: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
+    @property
+    def is_complete(self) -> bool:
+        """Whether no utterance and no fold of its kind is missing; clips that are too long for the protocol are not."""
+        settings = self.settings
+        has_all = not any(corpus.missing or corpus.n_absent for corpus in settings.corpora)
+        return has_all and settings.partition.all_folds and all(tells_length(one["reason"]) for one in self.left_out)
 
 
 def is_finished(folder: Path) -> bool:
@@ -144,18 +133,18 @@ def is_finished(folder: Path) -> bool:
 
 def write_run(folder: Path, record: RunRecord, predictions: Sequence[FoldPredictions]) -> None:
     """Write the predictions, then the record; either is whole or absent."""
-    import pyarrow.parquet as pq
-
     (folder / RECORD).unlink(missing_ok=True)
     with whole_file(folder / PREDICTIONS) as part:
-        pq.write_table(_prediction_table(predictions, record.labels), part)
+        write_predictions(part, predictions, record.labels)
     write_text(folder / RECORD, json.dumps(record_to_json(record), indent=1, ensure_ascii=False) + "\n")
 
 
 def record_to_json(record: RunRecord) -> dict[str, Any]:
     """A record as its file has it."""
     table = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
-    parts = {name: [dataclasses.asdict(one) for one in table[name]] for name in ("folds", "layers")}
+    parts: dict[str, Any] = {name: [dataclasses.asdict(one) for one in table[name]] for name in ("folds", "layers")}
+    parts["summary"] = _to_json(record.summary)
+    parts["layer_summary"] = {layer: _to_json(one) for layer, one in record.layer_summary.items()}
     return {**table, **parts, "settings": to_json(record.settings)}
 
 
@@ -169,7 +158,8 @@ def read_record(folder: Path) -> RunRecord:
     if not path.is_file():
         raise InputError(f"{path}: no such record; the run was not finished")
     try:
-        table = bring_up_to_date(json.loads(path.read_text(encoding="utf-8")))
+        written = json.loads(path.read_text(encoding="utf-8"))
+        table = bring_up_to_date(written)
         if table["schema"] != SCHEMA:
             raise InputError(
                 f"{path}: schema {table['schema']}, this version reads up to {SCHEMA}; install a newer version of this "
@@ -179,43 +169,29 @@ def read_record(folder: Path) -> RunRecord:
             "settings": from_json(table["settings"], str(path)),
             "folds": [FoldRecord(**fold) for fold in table["folds"]],
             "layers": [LayerRecord(**layer) for layer in table["layers"]],
+            "summary": read_as(Mapping[str, ScoreSummary], table["summary"], f"{path}: summary"),
+            "layer_summary": read_as(
+                Mapping[str, Mapping[str, ScoreSummary]], table.get("layer_summary", {}), f"{path}: layer_summary"
+            ),
         }
-        return RunRecord(**table | nested)
+        record = RunRecord(**table | nested)
+        return record if written["schema"] == SCHEMA else _complete(record, folder)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a whole record ({error}); delete it, or run again with --overwrite") from error
 
 
-def read_predictions(folder: Path) -> dict[str, list[Any]]:
-    """The columns of a run's predictions, see `_prediction_table`.
+def _to_json(summary: Mapping[str, ScoreSummary]) -> dict[str, Any]:
+    return {name: dataclasses.asdict(one) for name, one in summary.items()}
 
-    Raises:
-        InputError: There are none, or they are damaged.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    path = folder / PREDICTIONS
+def _complete(record: RunRecord, folder: Path) -> RunRecord:
+    """A record of an earlier version with the intervals that it lacks, as far as its predictions are there."""
     try:
-        columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
-    except (FileNotFoundError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: expected a run's predictions, found none that can be read ({error})") from error
-    return columns
-
-
-def _prediction_table(predictions: Sequence[FoldPredictions], labels: Sequence[str]) -> Any:
-    """One row per fold, seed and test utterance: who and where, reference, prediction, a probability a class."""
-    import pyarrow as pa
-
-    names = np.array(labels, dtype=object)
-    probabilities = np.concatenate([fold.probabilities for fold in predictions])
-    columns = {
-        "key": [key for fold in predictions for key in fold.keys],
-        "speaker": pa.array([speaker for fold in predictions for speaker in fold.speakers], pa.string()),
-        "path": [path for fold in predictions for path in fold.paths],
-        "fold": [fold.fold for fold in predictions for _ in fold.keys],
-        "seed": pa.array([fold.seed for fold in predictions for _ in fold.keys], pa.int64()),
-        "reference": pa.array(names[np.concatenate([fold.references for fold in predictions])]),
-        "prediction": pa.array(names[probabilities.argmax(axis=1)]),
+        found = summarize(read_predictions(folder, record.labels))
+    except InputError:
+        return record
+    summary = {
+        name: dataclasses.replace(found[name], mean=one.mean, std=one.std) if name in found else one
+        for name, one in record.summary.items()
     }
-    columns |= {f"p_{label}": probabilities[:, index] for index, label in enumerate(labels)}
-    return pa.table(columns)
+    return dataclasses.replace(record, summary=summary)

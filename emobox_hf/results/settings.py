@@ -56,7 +56,9 @@ class PartitionSettings:
         folds: The folds, in order; of a cross-corpus run its name alone.
         all_folds: Whether these are all folds of their kind.
         digests: Fold -> split -> SHA-256 of the keys (`files.sha256_of_keys`); they follow from the rule that draws the
-            validation part, too.
+            validation part, too. Splits that a seed draws otherwise than the first one stand as `fold1 seed 3`.
+        validation_share: Of train that is held out where the corpus has no validation part.
+        validation_draws: `seed` where each seed draws a validation part of its own, `same` where all share one.
         trained_labels: The classes of the probe.
         scored_labels: Those that the test part has and predictions are chosen from.
         labels: Of a cross-corpus run, `shared` or `all`: what is trained on.
@@ -68,6 +70,8 @@ class PartitionSettings:
     folds: tuple[str, ...] = ()
     all_folds: bool = True
     digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    validation_share: float = 0.2
+    validation_draws: str = "seed"
     trained_labels: tuple[str, ...] = ()
     scored_labels: tuple[str, ...] = ()
     labels: str = ""
@@ -120,6 +124,15 @@ class AudioSettings:
         30.0, help="leave longer clips out, as EmoBox does; inf keeps them", show="clips to {:g} s".format
     )
     on_error: Literal["stop", "skip"] = option("stop", help="skip: record clips that are missing or broken")
+
+    def refuse_length(self, duration_s: float) -> str:
+        """The reason why a clip of this length is left out; empty where it is not."""
+        return f"{duration_s:.1f} s long, over {self.max_duration_s:g} s" if duration_s > self.max_duration_s else ""
+
+
+def tells_length(reason: str) -> bool:
+    """Whether a reason is one of `AudioSettings.refuse_length`: such clips are no part of the protocol."""
+    return re.match(r"[\d.]+ s long, over ", reason) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +195,8 @@ class RunSettings:
             **describe(self.audio),
             **describe(self.features),
             **{f"probe {name}": f"{name.replace('_', ' ')} {_show(value)}" for name, value in probe.items()},
+            **({"share": f"validation {partition.validation_share:g}"} if partition.validation_share != 0.2 else {}),
+            **({"draws": "one validation part"} if partition.validation_draws == "same" else {}),
             **({"labels": f"labels {partition.labels}"} if partition.labels else {}),
             **({"test set": f"test {partition.test_set}"} if partition.test_set else {}),
         }

@@ -9,6 +9,7 @@ Formulas stand in `classification`, the rule of inference in `intervals`; `boots
 """
 
 from emobox_hf.scores.bootstrap import bootstrap_differences, bootstrap_intervals
+from emobox_hf.scores.calibration import apply_temperature, fit_temperature
 from emobox_hf.scores.classification import (
     confusion_matrix,
     kappa,
@@ -40,12 +41,14 @@ __all__ = [
     "Rows",
     "Score",
     "Scores",
+    "apply_temperature",
     "bootstrap_differences",
     "bootstrap_intervals",
     "compute_scores",
     "confusion_matrix",
     "estimate",
     "estimate_difference",
+    "fit_temperature",
     "kappa",
     "macro_f1",
     "mean_over_folds",

@@ -54,6 +54,11 @@ def _without_each(score: Score, rows: Rows, places: npt.NDArray[np.int64], n_uni
     """The score of one part without each of its units (units,), NaN where nothing is left."""
     if n_units == 1:
         return np.full(1, np.nan)
+    if score.terms is not None and score.of_sums is not None:
+        terms = score.terms(rows)
+        sums = np.zeros((n_units, terms.shape[1]))
+        np.add.at(sums, places, terms)
+        return score.of_sums(terms.sum(axis=0) - sums)
     if score.of_confusion is None:
         kept = (np.flatnonzero(places != unit) for unit in range(n_units))
         speakers = rows.speakers

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 
+from emobox_hf.scores.calibration import N_BINS, bin_terms, calibration_error, squared_error, true_class_log
 from emobox_hf.scores.classification import Counts, Floats, confusion_matrix, macro_f1, ua, wa, weighted_f1
 
 
@@ -53,6 +55,8 @@ class Score:
         needs: Fields of `Rows` beside the classes, such as `speakers`; where one is None the score is left out.
         of_confusion: Where it is a function of the confusion matrix alone, that function, over leading axes; it is what
             lets thousands of resamples be scored at once.
+        terms: Where it is a function of sums over utterances, what each adds, float64 (n, terms).
+        of_sums: That function, of sums (..., terms).
         in_percent: Whether it is a fraction that tables show in percent.
         higher_is_better: Whether it is, which tables say where it is not.
         is_shown: Whether tables have a column of it.
@@ -64,6 +68,8 @@ class Score:
     compute: Callable[[Rows], float]
     needs: tuple[str, ...] = ()
     of_confusion: Callable[[Counts], Floats] | None = None
+    terms: Callable[[Rows], Floats] | None = None
+    of_sums: Callable[[Floats], Floats] | None = None
     in_percent: bool = True
     higher_is_better: bool = True
     is_shown: bool = True
@@ -78,6 +84,12 @@ class Score:
     def decimals(self) -> int:
         """How many decimals tables show."""
         return 1 if self.in_percent else 3
+
+    @overload
+    def scale(self, value: float) -> float: ...
+
+    @overload
+    def scale(self, value: float | None) -> float | None: ...
 
     def scale(self, value: float | None) -> float | None:
         """A value as tables show it: a fraction in percent."""
@@ -97,6 +109,42 @@ def _confusion_score(
         return float(formula(confusion_matrix(rows.references, rows.predictions, rows.n_classes)))
 
     return Score(name=name, title=title, text=text, compute=compute, of_confusion=formula, is_shown=is_shown)
+
+
+def _probability_score(
+    name: str,
+    title: str,
+    text: str,
+    terms: Callable[[npt.NDArray[np.float32], Rows], Floats],
+    of_sums: Callable[[Floats], Floats],
+) -> Score:
+    """A score of probabilities that is a function of sums over utterances; lower is better."""
+
+    def list_terms(rows: Rows) -> Floats:
+        assert rows.probabilities is not None
+        return terms(rows.probabilities, rows)
+
+    return Score(
+        name=name,
+        title=title,
+        text=text,
+        compute=lambda rows: float(of_sums(list_terms(rows).sum(axis=0))),
+        needs=("probabilities",),
+        terms=list_terms,
+        of_sums=of_sums,
+        in_percent=False,
+        higher_is_better=False,
+        is_shown=False,
+    )
+
+
+def _mean_of(values: Floats) -> Floats:
+    """Terms of a mean: the values, and how many there are."""
+    return np.stack([values, np.ones_like(values)], axis=1)
+
+
+def _mean(sums: Floats) -> Floats:
+    return np.asarray(sums[..., 0] / sums[..., 1])
 
 
 SCORES: dict[str, Score] = {
@@ -122,6 +170,27 @@ SCORES: dict[str, Score] = {
             "mean F1 weighted by the number of references.",
             weighted_f1,
             is_shown=False,
+        ),
+        _probability_score(
+            "nll",
+            "NLL",
+            "mean of minus the logarithm of the true class's probability, in nats.",
+            lambda probabilities, rows: _mean_of(true_class_log(probabilities, rows.references)),
+            _mean,
+        ),
+        _probability_score(
+            "brier",
+            "Brier",
+            "mean squared distance of the probabilities from the true class's one-hot vector, 0 to 2.",
+            lambda probabilities, rows: _mean_of(squared_error(probabilities, rows.references)),
+            _mean,
+        ),
+        _probability_score(
+            "ece",
+            "ECE",
+            f"expected calibration error: how far confidence and accuracy are apart, over {N_BINS} bins of confidence.",
+            lambda probabilities, rows: bin_terms(probabilities, rows.references == rows.predictions),
+            calibration_error,
         ),
     )
 }

@@ -54,34 +54,34 @@ def draw(corpora: dict[str, str], tmp_path: Path) -> Any:
 
 def test_a_pair_trains_on_one_corpus_and_tests_on_the_balanced_set_of_the_other(draw: Any) -> None:
     pair = draw(("alpha",), "beta")
-    splits = pair.partition.splits
+    splits = pair.partitions[0].splits
     assert pair.scored == pair.classes == ("Angry", "Happy", "Neutral", "Sad")
     assert {u.key.partition("-")[0] for u in (*splits["train"], *splits["validation"])} == {"alpha"}
     assert {u.key.partition("-")[0] for u in splits["test"]} == {"beta"}
     assert [sum(u.emotion == name for u in splits["test"]) for name in pair.scored] == [16] * 4
     assert (len(splits["train"]), len(splits["validation"])) == (64, 16)
-    assert pair.partition.config == "alpha-to-beta"
+    assert pair.partitions[0].config == "alpha-to-beta"
 
 
 def test_all_utterances_of_the_shared_labels_can_be_the_test(draw: Any) -> None:
     pair = draw(("alpha",), "gamma", test_set="all")
     assert pair.scored == ("Angry", "Sad")
-    assert len(pair.partition.splits["test"]) == 24
-    assert {u.emotion for u in pair.partition.splits["train"]} == {"Angry", "Sad"}
+    assert len(pair.partitions[0].splits["test"]) == 24
+    assert {u.emotion for u in pair.partitions[0].splits["train"]} == {"Angry", "Sad"}
 
 
 def test_training_on_all_labels_scores_the_shared_ones(draw: Any) -> None:
     pair = draw(("beta",), "alpha", labels="all")
     assert pair.classes == ("Angry", "Happy", "Neutral", "Sad", "Fear")
     assert pair.scored == ("Angry", "Happy", "Neutral", "Sad")
-    assert "Fear" in {u.emotion for u in pair.partition.splits["train"]}
+    assert "Fear" in {u.emotion for u in pair.partitions[0].splits["train"]}
 
 
 def test_several_corpora_train_together(draw: Any) -> None:
     pair = draw(("alpha", "gamma"), "beta")
-    assert pair.partition.config == "alpha+gamma-to-beta"
+    assert pair.partitions[0].config == "alpha+gamma-to-beta"
     assert [source.spec.name for source in pair.sources] == ["alpha", "gamma", "beta"]
-    trained = pair.partition.splits["train"] + pair.partition.splits["validation"]
+    trained = pair.partitions[0].splits["train"] + pair.partitions[0].splits["validation"]
     assert {(u.key.partition("-")[0], u.emotion) for u in trained} == {
         *(("alpha", name) for name in pair.scored),
         ("gamma", "Angry"),
@@ -101,8 +101,8 @@ def test_a_set_of_ones_own_can_be_the_test(draw: Any, corpora: dict[str, str], t
     pair = draw(("alpha",), "beta", test_set=str(tmp_path / "own.json"))
     assert pair.scored == ("Angry", "Happy")
     assert pair.test_set == f"sha256:{own.sha256}"
-    assert [u for u in own.utterances if u.emotion != "Fear"] == list(pair.partition.splits["test"])
-    assert f"own.json, sha256:{own.sha256}" in pair.partition.source
+    assert [u for u in own.utterances if u.emotion != "Fear"] == list(pair.partitions[0].splits["test"])
+    assert f"own.json, sha256:{own.sha256}" in pair.partitions[0].source
 
 
 def test_a_set_that_does_not_fit_is_refused(draw: Any, corpora: dict[str, str], tmp_path: Path) -> None:

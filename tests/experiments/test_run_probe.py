@@ -64,9 +64,9 @@ def test_a_run_writes_a_record_and_predictions_that_agree(request_for: Any, caps
         assert probabilities.argmax(axis=1).tolist() == predictions
     uas = [fold.scores["ua"] for fold in record.folds]
     assert record.summary["ua"] == {"mean": pytest.approx(np.mean(uas)), "std": pytest.approx(np.std(uas, ddof=1))}
-    assert record.summary["ua"]["mean"] > 0.6  # the synthetic emotions differ in pitch and level; chance is 0.33
+    assert record.summary["ua"].mean > 0.6  # the synthetic emotions differ in pitch and level; chance is 0.33
     printed = capsys.readouterr().out
-    assert f"{100 * record.summary['ua']['mean']:.1f}" in printed
+    assert f"{100 * record.summary['ua'].mean:.1f}" in printed
     assert "whisper-large-v3" in printed
     assert printed.rstrip().endswith("record.json")
 
@@ -257,7 +257,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_work(request_for
 
 def test_one_fold_has_no_spread(request_for: Any, capsys: pytest.CaptureFixture[str]) -> None:
     record = read_record(run_and_show(request_for(folds=("si_fold1",))))
-    assert record.summary["ua"]["std"] is None
+    assert record.summary["ua"].std is None
     printed = capsys.readouterr().out
     assert "\nspread" not in printed
     assert "paper" not in printed

@@ -31,7 +31,7 @@ def probe(encoder: Path, tmp_path: Path) -> Any:
 
 
 def ua(run: Run) -> float:
-    score = run.record.summary["ua"]["mean"]
+    score = run.record.summary["ua"].mean
     assert score is not None
     return score
 

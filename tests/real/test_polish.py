@@ -67,7 +67,7 @@ def test_folds_equal_emobox_s(manifest: Manifest, emobox_data: Path, fold: str) 
 @pytest.mark.parametrize(("encoder", "ua"), [("whisper-tiny.en", 0.576), ("whisper-base", 0.620)])
 def test_the_linear_head_scores_what_the_reference_does(polish: Path, encoder: str, ua: float, tmp_path: Path) -> None:
     record = probe(polish, encoder, "linear", tmp_path)
-    assert record.summary["ua"]["mean"] == pytest.approx(ua, abs=0.04)
+    assert record.summary["ua"].mean == pytest.approx(ua, abs=0.04)
     assert record.left_out == []
     assert all(fold.n_test == 90 for fold in record.folds)
 
@@ -88,7 +88,7 @@ def test_the_paper_s_head_is_far_from_chance(demo: tuple[Path, str]) -> None:
     """Chance is 0.333; the reference's head gave 0.589 to 0.624 with one seed, by learning rate and epoch."""
     folder, printed = demo
     record = read_record((folder / printed.split()[-1]).parent)
-    assert 0.52 < record.summary["ua"]["mean"] < 0.68
+    assert 0.52 < record.summary["ua"].mean < 0.68
 
 
 def test_the_readme_shows_what_the_demo_prints_but_for_digits(demo: tuple[Path, str], checkout: Path) -> None:

@@ -19,6 +19,7 @@ from emobox_hf.results import (
     PartitionSettings,
     RunRecord,
     RunSettings,
+    ScoreSummary,
     read_record,
     write_run,
 )
@@ -106,7 +107,7 @@ def write(
             for fold, table, best in zip(folds, by_layer, chosen, strict=False)
             for number, value in table.items()
         ],
-        summary={score: {"mean": wa if score == "wa" else ua, "std": None} for score in SCORES},
+        summary={score: ScoreSummary(mean=wa if score == "wa" else ua) for score in SCORES},
         timings={},
         machine={},
         versions={},
