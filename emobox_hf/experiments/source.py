@@ -13,6 +13,7 @@ from emobox_hf.audio import read_info, read_utterance
 from emobox_hf.corpora.folds import Partition, ValidationRule, partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest
 from emobox_hf.corpora.spec import CorpusSpec
+from emobox_hf.corpora.traits import Columns, make_columns
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.memo import look_up
@@ -61,6 +62,10 @@ class Source:
         """The splits of one configuration, see `corpora.folds.partition`."""
         return partition(self.manifest, config, folds_dir=self.folds_dir, validation=self.validation)
 
+    def columns(self, trait: str) -> Columns:
+        """A trait of every utterance of the corpus, in whatever fold, see `corpora.traits.make_columns`."""
+        return make_columns(self.spec, self.manifest.utterances, trait)
+
 
 def open_source(
     spec: CorpusSpec,
@@ -100,15 +105,20 @@ def read_durations(manifest: Manifest, utterances: Sequence[Utterance]) -> list[
 
 
 def list_clips(
-    source: Source, utterances: Sequence[Utterance], audio: AudioSettings
+    source: Source, utterances: Sequence[Utterance], audio: AudioSettings, *, trait: str | None = None
 ) -> "tuple[list[Clip], dict[str, str]]":
     """The utterances as clips to encode, and key and reason of those that are too long or, under `skip`, broken.
+
+    With a trait a clip is read as its one-hot row in place of its sound, which is not decoded: a file whose header is
+    whole is not known to be broken then.
 
     Raises:
         InputError: A file's header cannot be read and `on_error` is `stop`.
     """
+    from emobox_hf.encoders.baselines.backbones import one_hot
     from emobox_hf.features import Clip
 
+    columns = source.columns(trait) if trait else None
     spec, root = source.spec, source.manifest.root
     clips, left_out = [], {}
     for utterance, duration_s in zip(utterances, read_durations(source.manifest, utterances), strict=True):
@@ -118,6 +128,9 @@ def list_clips(
             left_out[utterance.key] = str(duration_s)
         elif duration_s > audio.max_duration_s:
             left_out[utterance.key] = f"{duration_s:.1f} s long, over {audio.max_duration_s:g} s"
+        elif columns:
+            row = partial(one_hot, columns.column_of.get(utterance.key), len(columns.values))
+            clips.append(Clip(utterance.key, duration_s, row))
         else:
             read = partial(read_utterance, spec, root, utterance, resampler=audio.resampler)
             clips.append(Clip(utterance.key, duration_s, read))
