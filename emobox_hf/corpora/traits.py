@@ -54,10 +54,6 @@ class Columns:
         canonical = json.dumps([self.trait, len(self.values), sorted(self.column_of.items())])
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
-    def __str__(self) -> str:
-        """What a record says of them; equal for equal rows only."""
-        return f"{len(self.values)} {self.trait}s, {self.digest}"
-
 
 def make_columns(spec: CorpusSpec, utterances: Collection[Utterance], trait: str) -> Columns:
     """The columns of a trait over all utterances of a corpus.

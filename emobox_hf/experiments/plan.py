@@ -117,7 +117,8 @@ def _plan_intra_corpus(request: ProbeRequest) -> Plan:
         validation=data.validation,
     )
     if trait := trait_of(identity.name):
-        encoder = dataclasses.replace(encoder, input=str(source.columns(trait)))
+        # Behind a plus, which tables leave out: one baseline has other columns on every corpus.
+        encoder = dataclasses.replace(encoder, identity=f"{encoder.identity}+{source.columns(trait).digest}")
     partitions = tuple(source.partition(fold) for fold in folds)
     partition = PartitionSettings(
         name=spec.name,

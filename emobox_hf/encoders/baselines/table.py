@@ -46,7 +46,7 @@ class Baseline:
         if not self.needs:
             return str(self.version)
         try:
-            return f"{self.version}-{self.needs}-{version(self.needs)}"
+            return f"{self.version}-{version(self.needs)}"
         except PackageNotFoundError as error:
             raise InputError(
                 f"{self.id} needs {self.needs}, the extra {self.extra!r}, which is not installed: pip install "
