@@ -63,6 +63,7 @@ HOMES = {
     "datasets": {"hub", "metrics"},
     "evaluate": {"hub", "metrics"},
     "matplotlib": {"report"},
+    "opensmile": {"encoders"},
     "soundfile": {"audio"},
     "av": {"audio"},
     "sklearn": set(),

@@ -5,11 +5,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from emobox_hf.cli.places import add_places
-from emobox_hf.corpora.audit import SENTENCE, SIMILAR, SPEAKER, Audit, Overlap, audit_partition
+from emobox_hf.corpora.audit import SIMILAR, Audit, Overlap, audit_partition
 from emobox_hf.corpora.configurations import list_folds
 from emobox_hf.corpora.folds import partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest, find_corpus, search_corpus
 from emobox_hf.corpora.spec import list_corpora, load_spec
+from emobox_hf.corpora.traits import SENTENCE, SPEAKER
 from emobox_hf.errors import InputError, first_five
 
 if TYPE_CHECKING:

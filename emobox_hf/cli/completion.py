@@ -27,12 +27,13 @@ def complete(parser: Parser) -> None:
 def _name_values(parser: Parser, verb: str) -> None:
     """Tell argcomplete what the arguments of a verb can be, where argparse does not know."""
     from emobox_hf.corpora.spec import list_corpora
+    from emobox_hf.encoders.baselines.table import BASELINES
     from emobox_hf.encoders.known.table import KNOWN_ENCODERS
     from emobox_hf.probes.heads import HEADS
 
     corpora, encoders = list_corpora(), list(KNOWN_ENCODERS)
     values: dict[str, Any] = dict.fromkeys(("corpus", "test", "train", "corpora"), corpora)
-    values |= dict.fromkeys(("encoder", "model"), encoders) | {"head": list(HEADS)}
+    values |= {"encoder": [*encoders, *BASELINES], "model": encoders, "head": list(HEADS)}
     values |= {"config": _list_configs, "folds": _list_folds}
     if verb in ("build", "fetch"):
         values["name"] = corpora

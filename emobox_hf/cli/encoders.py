@@ -6,13 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from emobox_hf.encoders.baselines.table import BASELINES, Baseline
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS, KnownEncoder
 from emobox_hf.errors import InputError
 
 
 def add_verbs(verbs: Any) -> None:
     """Add this group's verbs to `emobox`."""
-    verb = verbs.add_parser("encoders", help="the encoders that have a short name: size, data, languages, licence")
+    verb = verbs.add_parser(
+        "encoders", help="the encoders that have a short name: size, data, languages, licence; baselines"
+    )
     verb.add_argument("--json", action="store_true", help="as JSON, with sources and pinned commits")
     verb.add_argument("--families", action="store_true", help="which kinds of models work, and how they are run")
     verb.set_defaults(run=_encoders)
@@ -32,7 +35,9 @@ def _encoders(arguments: argparse.Namespace) -> int:
     if arguments.families:
         return _families(as_json=arguments.json)
     if arguments.json:
-        print(json.dumps([asdict(encoder) for encoder in KNOWN_ENCODERS.values()], ensure_ascii=False, indent=1))
+        rows = [{"kind": "encoder", **asdict(encoder)} for encoder in KNOWN_ENCODERS.values()]
+        rows += [{"kind": "baseline", **asdict(baseline)} for baseline in BASELINES.values()]
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
         return 0
     header = (
         "encoder",
@@ -49,8 +54,9 @@ def _encoders(arguments: argparse.Namespace) -> int:
     print(align([header, *(_describe(encoder) for encoder in KNOWN_ENCODERS.values())]))
     print(
         "\nlanguages: those of the corpora that are in its data; trained on: the corpora that are in it, where that is "
-        "known. --json adds what the data are, the sources and the pinned commits."
+        "known. --json adds what the data are, the sources and the pinned commits.\n"
     )
+    print(align([("baseline", "gives"), *((one.id, _describe_baseline(one)) for one in BASELINES.values())]))
     return 0
 
 
@@ -81,6 +87,10 @@ def _describe(encoder: KnownEncoder) -> list[str]:
         encoder.licence,
         " ".join(trained_on) if len(trained_on) < 5 else f"{len(trained_on)} corpora",
     ]
+
+
+def _describe_baseline(one: Baseline) -> str:
+    return f"{one.gives}; by {one.needs}, extra {one.extra} ({one.licence})" if one.needs else one.gives
 
 
 def _convert(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,6 @@ where their sound was compared, recordings. What it says:
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -23,14 +22,14 @@ from typing import Any
 from emobox_hf.corpora.discovery.matching import check_pattern_ends
 from emobox_hf.corpora.folds import Partition
 from emobox_hf.corpora.spec import CorpusSpec
+from emobox_hf.corpora.traits import SENTENCE, SPEAKER, TRAITS
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 
 SEEN = "train or validation"
 PAIRS = (("test", SEEN), ("test", "train"), ("test", "validation"), ("validation", "train"))
-SPEAKER, SENTENCE, FILE, SEGMENT = "speaker", "sentence", "file", "segment"
+FILE, SEGMENT = "file", "segment"
 RECORDING, SIMILAR = "recording", "similar recording"
-_SENTENCE_CODE = "sentence"  # the extra that holds a code where the words are not known
 _N_EXAMPLES = 5
 
 
@@ -160,8 +159,7 @@ def audit_partition(
         raise InputError(f"{spec.name} {partition.config} has no test part to audit; the configurations with folds do")
     utterances = {u.key: u for split in partition.splits.values() for u in split}.values()
     values: dict[str, Mapping[str, str | None]] = {
-        SPEAKER: {u.key: u.speaker for u in utterances},
-        SENTENCE: _list_sentences(utterances),
+        trait: list_values(utterances) for trait, list_values in TRAITS.items()
     }
     for name, pattern in spec.occasions.items():
         check_pattern_ends(spec, f"occasions.{name}", re.compile(pattern), [u.key for u in utterances], how="search")
@@ -242,15 +240,3 @@ def _group_segments(utterances: Collection[Utterance]) -> dict[str, str | None]:
         if path == other_path and common_s > min(end_s - start_s, other_end_s - other_start_s) / 2:
             stretches[other] = stretches[key]
     return stretches
-
-
-def _list_sentences(utterances: Collection[Utterance]) -> dict[str, str | None]:
-    plain = {text: _plain(text) for text in {u.text for u in utterances if u.text}}
-    return {u.key: plain.get(u.text or "") or u.extras.get(_SENTENCE_CODE) or None for u in utterances}
-
-
-def _plain(text: str) -> str:
-    """A sentence as it is compared: letters, the marks on them and digits, in one case, one space between words."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    kept = (char if unicodedata.category(char)[0] in "LMN" else " " for char in folded)
-    return " ".join("".join(kept).split())

@@ -111,6 +111,11 @@ def choose_folds(spec: CorpusSpec, words: Sequence[str] = ()) -> tuple[str, ...]
         check_config(spec, name)
     if ALL in names:
         raise InputError(f"{ALL!r} has no test part; name folds, such as fold1")
+    if CROSS_CORPUS in names:
+        raise InputError(
+            f"{CROSS_CORPUS!r} is a test set for probes trained on other corpora, and its train part is the rest, of the "
+            f"same speakers: name folds, or test on it with --train OTHER --test {spec.name}"
+        )
     return tuple(dict.fromkeys(names))
 
 

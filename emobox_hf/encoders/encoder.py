@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import torch
 
+from emobox_hf.encoders.baselines.backbones import build_baseline
+from emobox_hf.encoders.baselines.table import check_options, find_baseline
 from emobox_hf.encoders.forward.allocator import keep_freed_memory
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform
 from emobox_hf.encoders.forward.linear import Target
@@ -50,7 +52,7 @@ class Encoder:
 
     @property
     def dim(self) -> int:
-        """Width of a frame."""
+        """Width of a frame; 0 of a baseline that is as wide as the corpus makes it."""
         return self.backbone.dim
 
     @property
@@ -127,11 +129,11 @@ def load_encoder(
     layer: int | Literal["last"] = "last",
     context: str = "full",
 ) -> Encoder:
-    """The encoder of an identity, in evaluation mode; of an encoder-decoder, the encoder alone.
+    """The encoder of an identity, in evaluation mode; of an encoder-decoder, the encoder alone; or the baseline.
 
     Args:
         identity: from `identify`.
-        device: where it runs.
+        device: where it runs; a baseline runs on the CPU.
         precision: of matrix products, in accelerate's words: `no` is float32. The sum that runs through the blocks and
             its norms, the norm of a waveform, Whisper's spectrogram, statistics and what is given are in float32 under
             any; see `linear.py`. Few CPUs are fast in bf16, and hardly any in fp16.
@@ -141,12 +143,15 @@ def load_encoder(
 
     Raises:
         InputError: the model cannot be loaded whole, is no speech encoder, or lacks the layer; the context is not for
-            it; or the precision is unknown.
+            it; the precision is unknown; or a baseline is asked for any of the three.
     """
     if precision not in PRECISIONS:
         raise InputError(f"unknown precision {precision!r}{suggest(str(precision), tuple(PRECISIONS))}")
     if context not in CONTEXTS:
         raise InputError(f"unknown context {context!r}{suggest(str(context), CONTEXTS)}")
+    if find_baseline(identity.name) is not None:
+        check_options(identity.name, layer=layer, context=context, precision=precision)
+        return Encoder(identity, context, build_baseline(identity))
     if context == "clip" and identity.model_type != "whisper":
         window_s = describe_input(identity).window_s
         why = f"pads every clip to {window_s:g} s and takes no other" if window_s else "takes clips as they are already"

@@ -2,11 +2,10 @@
 
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.encoders.baselines.table import trait_of
 from emobox_hf.encoders.encoder import Encoder, load_encoder
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.experiments.launch import Place, place_of
@@ -21,7 +20,7 @@ from emobox_hf.features import (
     normalize_pooled,
     normalize_utterances,
 )
-from emobox_hf.results import ALL_LAYERS, LAST, AudioSettings, RunSettings
+from emobox_hf.results import ALL_LAYERS, LAST, RunSettings
 
 if TYPE_CHECKING:
     import torch
@@ -126,7 +125,7 @@ def fill_store(plan: Plan, source: Source, place: Place) -> Filled:
     """
     started = time.perf_counter()
     store = _open_store(plan, source)
-    clips, left_out = _list_clips(source, plan.utterances(source), plan.settings.audio)
+    clips, left_out = _list_clips(plan, source)
     stored = _read_keys(store)
     if all(clip.key in stored for clip in clips):
         return Filled(left_out, 0.0, time.perf_counter() - started)
@@ -176,11 +175,10 @@ def _load(plan: Plan, place: Place) -> Encoder:
     )
 
 
-def _list_clips(
-    source: Source, utterances: Sequence[Utterance], audio: AudioSettings
-) -> tuple[list[Clip], dict[str, str]]:
+def _list_clips(plan: Plan, source: Source) -> tuple[list[Clip], dict[str, str]]:
     """The clips to encode, and key and reason of those left out: missing, too long or, under `skip`, broken."""
-    clips, left_out = list_clips(source, utterances, audio)
+    trait = trait_of(plan.identity.name)
+    clips, left_out = list_clips(source, plan.utterances(source), plan.settings.audio, trait=trait)
     return clips, {key: source.manifest.why_missing(key) for key in source.manifest.missing} | left_out
 
 

@@ -10,6 +10,7 @@ from emobox_hf.corpora.configurations import choose_folds, is_whole_kind
 from emobox_hf.corpora.folds import Partition
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
+from emobox_hf.encoders.baselines.table import check_options, trait_of
 from emobox_hf.encoders.known.identity import EncoderIdentity, identify
 from emobox_hf.encoders.known.inputs import describe_input
 from emobox_hf.errors import InputError
@@ -69,12 +70,13 @@ def plan_run(request: ProbeRequest) -> Plan:
 
 
 def resolve_encoder(
-    encoder: EncoderSettings, head: Head, *, revision: str | None = None
+    encoder: EncoderSettings, head: Head, *, revision: str | None = None, output_norm: bool = False
 ) -> tuple[EncoderIdentity, EncoderSettings]:
     """Which encoder a name stands for, and its settings with the identity and the name that tables give it.
 
     Raises:
-        InputError: There is no such encoder or layer, or the head cannot take all layers.
+        InputError: There is no such encoder or layer, the head cannot take all layers, or an option has no meaning for
+            a baseline.
     """
     layer = encoder.layer
     if layer not in (LAST, ALL_LAYERS) and not layer.removeprefix("-").isdigit():
@@ -85,22 +87,37 @@ def resolve_encoder(
             f"the {head.name} head takes the frames of one layer; probe all layers with {others}, which takes the "
             "pooled vectors that one pass gives of every layer, or name one layer"
         )
+    check_options(
+        encoder.name,
+        layer=layer,
+        context=encoder.context,
+        precision=encoder.mixed_precision,
+        output_norm=output_norm,
+    )
     identity = identify(str(cached_encoder(encoder.name) or encoder.name), revision=revision)
     taken = str(describe_input(identity))
     return identity, dataclasses.replace(encoder, name=identity.display_name, identity=identity.key, input=taken)
+
+
+def _resolve(request: ProbeRequest) -> tuple[EncoderIdentity, EncoderSettings]:
+    norm, revision = request.features.output_norm, request.places.revision
+    return resolve_encoder(request.encoder, request.head, revision=revision, output_norm=norm)
 
 
 def _plan_intra_corpus(request: ProbeRequest) -> Plan:
     data, places = request.data, request.places
     spec = load_spec(data.corpus)
     folds = choose_folds(spec, data.folds)
-    identity, encoder = resolve_encoder(request.encoder, request.head, revision=places.revision)
+    identity, encoder = _resolve(request)
     source = open_source(
         spec,
         places.data_dir,
         places.folds_dir,
         allow_missing=request.audio.on_error == "skip",
     )
+    if trait := trait_of(identity.name):
+        # Behind a plus, which tables leave out: one baseline has other columns on every corpus.
+        encoder = dataclasses.replace(encoder, identity=f"{encoder.identity}+{source.columns(trait).digest}")
     partitions = {
         (fold, seed): source.partition(fold, data.validation(seed)) for fold in folds for seed in request.head.seeds
     }
@@ -128,7 +145,12 @@ def _plan_intra_corpus(request: ProbeRequest) -> Plan:
 
 
 def _plan_cross_corpus(request: ProbeRequest) -> Plan:
-    identity, encoder = resolve_encoder(request.encoder, request.head, revision=request.places.revision)
+    identity, encoder = _resolve(request)
+    if trait := trait_of(identity.name):
+        raise InputError(
+            f"{identity.name} has a column for each {trait} of one corpus, and another corpus has others: probe it "
+            "inside a corpus, with --corpus"
+        )
     pair = draw_pair(request)
     name = pair.partitions[0].config
     partitions = {(name, seed): part for seed, part in zip(request.head.seeds, pair.partitions, strict=True)}

@@ -13,6 +13,7 @@ from emobox_hf.audio import read_info, read_utterance
 from emobox_hf.corpora.folds import Partition, ValidationRule, partition
 from emobox_hf.corpora.manifest import Manifest, build_manifest
 from emobox_hf.corpora.spec import CorpusSpec
+from emobox_hf.corpora.traits import Columns, make_columns
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.memo import look_up
@@ -59,6 +60,10 @@ class Source:
         """The splits of one configuration, see `corpora.folds.partition`."""
         return partition(self.manifest, config, folds_dir=self.folds_dir, validation=validation)
 
+    def columns(self, trait: str) -> Columns:
+        """A trait of every utterance of the corpus, in whatever fold, see `corpora.traits.make_columns`."""
+        return make_columns(self.spec, self.manifest.utterances, trait)
+
 
 def open_source(spec: CorpusSpec, data_dir: Path | None, folds_dir: Path | None, *, allow_missing: bool) -> Source:
     """The corpus found in `data_dir`, or where `corpora.manifest.find_corpus` looks.
@@ -91,15 +96,20 @@ def read_durations(manifest: Manifest, utterances: Sequence[Utterance]) -> list[
 
 
 def list_clips(
-    source: Source, utterances: Sequence[Utterance], audio: AudioSettings
+    source: Source, utterances: Sequence[Utterance], audio: AudioSettings, *, trait: str | None = None
 ) -> "tuple[list[Clip], dict[str, str]]":
     """The utterances as clips to encode, and key and reason of those that are too long or, under `skip`, broken.
+
+    With a trait a clip is read as its one-hot row in place of its sound, which is not decoded: a file whose header is
+    whole is not known to be broken then.
 
     Raises:
         InputError: A file's header cannot be read and `on_error` is `stop`.
     """
+    from emobox_hf.encoders.baselines.backbones import one_hot
     from emobox_hf.features import Clip
 
+    columns = source.columns(trait) if trait else None
     spec, root = source.spec, source.manifest.root
     clips, left_out = [], {}
     for utterance, duration_s in zip(utterances, read_durations(source.manifest, utterances), strict=True):
@@ -109,6 +119,9 @@ def list_clips(
             left_out[utterance.key] = str(duration_s)
         elif too_long := audio.refuse_length(duration_s):
             left_out[utterance.key] = too_long
+        elif columns:
+            row = partial(one_hot, columns.column_of.get(utterance.key), len(columns.values))
+            clips.append(Clip(utterance.key, duration_s, row))
         else:
             read = partial(read_utterance, spec, root, utterance, resampler=audio.resampler)
             clips.append(Clip(utterance.key, duration_s, read))

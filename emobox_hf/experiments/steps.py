@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emobox_hf.corpora.folds import Partition
+from emobox_hf.corpora.traits import list_sentences
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.environment import describe_machine, describe_versions, now
 from emobox_hf.experiments.extraction import Features, extract_features, set_aside_damaged
@@ -76,6 +77,7 @@ def score_run(
     """The record of a run and its predictions; `seconds` is what training took."""
     left_out = {key: reason for one in features for key, reason in one.filled.left_out.items()}
     scored = plan.settings.partition.scored_labels
+    sentences = list_sentences([u for source in plan.sources for u in plan.utterances(source)])
     folds, layers, predictions = [], [], []
     by_layer: dict[str, list[FoldPredictions]] = {}
     for one in probed:
@@ -90,6 +92,7 @@ def score_run(
             speakers=speakers,
             genders=[u.gender for u in test],
             languages=[u.language for u in test],
+            sentences=[sentences[u.key] for u in test],
             paths=[u.path for u in test],
             references=references,
             probabilities=keep_scored(plan, result),

@@ -29,8 +29,9 @@ class Clip:
     Attributes:
         key: Its key in the corpus.
         duration_s: Its length; batches and shares are made of it, so it need not be exact.
-        read: Gives float32 (samples,) at 16 kHz, or raises InputError. Where processes are spawned and not forked
-            (macOS, Windows, Python 3.14), it must be one that pickle takes: a function of a module, a `partial` of one.
+        read: Gives float32 (samples,) at 16 kHz, or the row that a baseline takes in its place, or raises InputError.
+            Where processes are spawned and not forked (macOS, Windows, Python 3.14), it must be one that pickle takes:
+            a function of a module, a `partial` of one.
     """
 
     key: str

@@ -122,5 +122,5 @@ def name_runs(runs: Sequence[Run]) -> list[str]:
 
 
 def _version(run: Run) -> str:
-    """The first digits of the encoder's commit, or of its weights' digest."""
-    return re.split("[@:]", run.settings.encoder.identity)[-1][:7]
+    """The first digits of the encoder's commit, of its weights' digest, or of a baseline's version."""
+    return re.split("[@:]", run.settings.encoder.identity.partition("+")[0])[-1][:7]

@@ -14,8 +14,8 @@ from emobox_hf.scores import SCORES, apply_temperature, confusion_matrix, kappa,
 
 CIRCULAR = (
     "Circular: the probes that are scored are those that doubt, so what they predict wrongly goes first and a rise is "
-    "certain. The curve says how much of the error a few utterances hold, not how many labels are wrong. The last column "
-    "is what removal does by itself."
+    "certain. The curve says how much of the error a few utterances hold, not how many labels are wrong. The last "
+    "column is what removal does by itself."
 )
 NOT_CIRCULAR = (
     "Another model doubts than the probes that are scored, so a rise beyond the last column has another cause."

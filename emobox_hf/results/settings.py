@@ -83,12 +83,13 @@ class PartitionSettings:
 class EncoderSettings:
     """The encoder and how it is run.
 
-    `identity` is its commit, or the digest of its weights; `input` is what is done to a clip that it does not take as
-    it is (`encoders.known.inputs`), empty for most.
+    `identity` is its commit, the digest of its weights, or of a baseline its version, behind which `+` and a digest
+    stand for the columns that the corpus gives a trait (`corpora.traits`). `input` is what is done to a clip that it
+    does not take as it is (`encoders.known.inputs`), empty for most.
     """
 
     name: str = option(
-        name="encoder", help="a Hub id, a folder, a short name of the paper's, or one that was fetched or converted"
+        name="encoder", help="a Hub id, a folder, or a name that `emobox encoders` lists, baseline:duration among them"
     )
     identity: str = ""
     input: str = ""

@@ -9,6 +9,7 @@ import torch
 from emotion2vec_checkpoints import CASES, make_weights
 
 from emobox_hf.cli.main import main
+from emobox_hf.encoders.baselines.table import BASELINES
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS
 from emobox_hf.errors import InputError
@@ -29,7 +30,8 @@ def checkpoint(tmp_path: Path) -> Path:
 def test_encoders_names_every_encoder(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["encoders"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
-    assert lines.keys() >= KNOWN_ENCODERS.keys()
+    assert lines.keys() >= KNOWN_ENCODERS.keys() | BASELINES.keys()
+    assert "opensmile, extra egemaps" in lines["baseline:egemaps"]
     assert "microsoft/wavlm-large" in lines["wavlm-large"]
     assert lines["emotion2vec"].endswith("iemocap mead meld msppodcast")
     assert "14 of them" in lines["xls-r-300m"]
@@ -39,7 +41,8 @@ def test_encoders_names_every_encoder(capsys: pytest.CaptureFixture[str]) -> Non
 def test_encoders_as_json_say_where_they_are_from(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["encoders", "--json"]) == 0
     rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
-    assert rows.keys() == KNOWN_ENCODERS.keys()
+    assert {name for name, row in rows.items() if row["kind"] == "encoder"} == KNOWN_ENCODERS.keys()
+    assert {name for name, row in rows.items() if row["kind"] == "baseline"} == BASELINES.keys()
     assert rows["wavlm-large"]["revision"] == KNOWN_ENCODERS["wavlm-large"].revision
     assert rows["emotion2vec-plus-base"]["languages"] is None
     assert "EmoBox" in rows["emotion2vec-plus-seed"]["trained_on_source"]

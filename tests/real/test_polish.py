@@ -72,6 +72,24 @@ def test_the_linear_head_scores_what_the_reference_does(polish: Path, encoder: s
     assert all(fold.n_test == 90 for fold in record.folds)
 
 
+@pytest.mark.parametrize(
+    ("name", "ua"), [("duration", 0.41), ("speaker", 1 / 3), ("sentence", 1 / 3), ("logmel", 0.54), ("egemaps", 0.56)]
+)
+def test_baselines_score_what_they_give_away(polish: Path, name: str, ua: float, tmp_path: Path) -> None:
+    """Each speaker is in one fold, and all say every sentence in every emotion equally often: traits score chance."""
+    if name == "egemaps":
+        pytest.importorskip("opensmile")
+    request = make_request(
+        corpus="polish",
+        encoder=f"baseline:{name}",
+        data_dir=polish,
+        head="linear",
+        features=REAL_CACHE / "features",
+        output=tmp_path,
+    )
+    assert read_record(run_probe(request)).summary["ua"]["mean"] == pytest.approx(ua, abs=0.03)
+
+
 @pytest.fixture(scope="module")
 def demo(polish: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder in which `emobox demo` ran, and what it printed."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emobox_hf.corpora.spec import list_corpora, load_spec
 from emobox_hf.probes.heads import make_head
 from emobox_hf.report.collect import Run
 from emobox_hf.results import (
@@ -46,11 +47,13 @@ def write(
     pair: tuple[Sequence[str], str] | None = None,
     test_set: str = "balanced",
     chosen_by: str = "",
-    labels: Sequence[str] = LABELS,
+    labels: Sequence[str] | None = None,
     tested: Sequence[tuple[str, str | None, str, str]] = (("a", "s1", "Angry", "Angry"),),
     created: str = "2026-01-01T00:00:00+00:00",
 ) -> Run:
     """A run of these scores, one table of UA by layer a fold, one row of key, speaker, reference, prediction a test."""
+    if labels is None:
+        labels = load_spec(corpus).emotions if corpus in list_corpora() and not pair else LABELS
     scores: dict[str, Any] = dict.fromkeys(SCORES, ua) | {"wa": wa, "recall": {}, "absent": []}
     scores["confusion_matrix"] = np.diag([2] * len(labels)).tolist()
     names = [*pair[0], pair[1]] if pair else [corpus]
@@ -117,7 +120,18 @@ def write(
     columns = [list(labels).index(name) for name in predictions]
     probabilities = (0.1 + 0.7 * np.eye(len(labels))[columns]).astype(np.float32)
     numbers = np.array([list(labels).index(name) for name in references])
-    rows = FoldPredictions(folds[0], 0, keys, speakers, [f"{key}.wav" for key in keys], numbers, probabilities)
+    rows = FoldPredictions(
+        fold=folds[0],
+        seed=0,
+        keys=keys,
+        speakers=speakers,
+        genders=[None] * len(keys),
+        languages=[None] * len(keys),
+        sentences=[None] * len(keys),
+        paths=[f"{key}.wav" for key in keys],
+        references=numbers,
+        probabilities=probabilities,
+    )
     folder = root / settings.folder
     write_run(folder, record, [rows])
     return Run(folder, read_record(folder))

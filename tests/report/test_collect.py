@@ -18,6 +18,8 @@ from emobox_hf.report.collect import find_runs, name_runs, published_runs
         ({"layer": "3"}, {"layer": "all"}, ["wavlm-base, layer 3", "wavlm-base, layer all"]),
         ({}, {"identity": "sha256:abcdef0123"}, ["wavlm-base 1234567", "wavlm-base abcdef0"]),
         ({}, {"identity": "sha256:abcdef0123", "encoder": "x"}, ["wavlm-base", "x"]),
+        ({"identity": "baseline:x@1+abc"}, {"identity": "baseline:x@1+def"}, ["wavlm-base", "wavlm-base"]),
+        ({"identity": "baseline:x@1+abc"}, {"identity": "baseline:x@2+abc"}, ["wavlm-base 1", "wavlm-base 2"]),
         ({}, {"folds": ["fold1"], "all_folds": False}, ["wavlm-base", "wavlm-base, only fold1"]),
         (
             {"pair": (["a"], "b")},

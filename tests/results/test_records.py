@@ -80,7 +80,20 @@ def make_record() -> RunRecord:
 def make_predictions() -> list[FoldPredictions]:
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8]], dtype=np.float32)
     keys, paths = ["savee-JE-a01", "savee-JE-h01"], ["JE_a01.wav", "JE_h01.wav"]
-    return [FoldPredictions("fold1", 0, keys, ["JE", "JE"], paths, np.array([0, 1]), probabilities)]
+    return [
+        FoldPredictions(
+            fold="fold1",
+            seed=0,
+            keys=keys,
+            speakers=["JE", "JE"],
+            genders=["male", "male"],
+            languages=["eng", "eng"],
+            sentences=["a01", None],
+            paths=paths,
+            references=np.array([0, 1]),
+            probabilities=probabilities,
+        )
+    ]
 
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -91,6 +104,9 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert rows[1] == {
         "key": "savee-JE-h01",
         "speaker": "JE",
+        "gender": "male",
+        "language": "eng",
+        "sentence": None,
         "path": "JE_h01.wav",
         "fold": "fold1",
         "seed": 0,

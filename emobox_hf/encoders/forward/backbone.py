@@ -34,7 +34,7 @@ class Backbone:
 
     Attributes:
         device: where it runs, and where what it gives lies.
-        dim: width of a frame.
+        dim: width of a frame; 0 where it is that of what `run` is given.
         n_layers: number of blocks; hidden states 0 to `n_layers` exist.
         layer: the hidden state whose frames `run` gives.
         frame_rate_hz: frames a second of sound.

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from emobox_hf.encoders.baselines.table import BASELINES, MODEL_TYPE, find_baseline
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS, find_known
 from emobox_hf.errors import InputError, first_line, suggest
 from emobox_hf.files import sha256_of_file
@@ -24,10 +25,10 @@ class EncoderIdentity:
     """The encoder that a feature file or a record speaks of.
 
     Attributes:
-        name: a Hub id, or a local folder as the user wrote it.
-        revision: the Hub commit, 40 hexadecimal digits; None for a folder.
+        name: a Hub id, a local folder as the user wrote it, or a baseline.
+        revision: the Hub commit, 40 hexadecimal digits; of a baseline its version; None for a folder.
         weights_digest: SHA-256 over a folder's settings and weights; None for the Hub, where the commit says it all.
-        model_type: transformers' name of the architecture, such as `wavlm`.
+        model_type: transformers' name of the architecture, such as `wavlm`; `baseline` of one.
         known_id: the encoder of the table that a folder made by `emobox convert --id` says it is.
     """
 
@@ -51,18 +52,23 @@ class EncoderIdentity:
 
 
 def identify(name: str, *, revision: str | None = None) -> EncoderIdentity:
-    """The identity of an encoder named by a short id of the table, a Hub id or a local folder.
+    """The identity of an encoder named by a short id of the table, a Hub id or a local folder, or of a baseline.
 
     On the Hub only `config.json` is fetched (or found in the cache), to learn the commit that `revision` points to. A
     short id stands for the commit that the table pins, where it pins one; a Hub id for its main branch.
 
     Args:
-        name: such as `hubert-large`, `facebook/hubert-large-ll60k` or `./my-encoder`.
+        name: such as `hubert-large`, `facebook/hubert-large-ll60k`, `./my-encoder` or `baseline:duration`.
         revision: branch, tag or commit on the Hub; None is the commit of the table, or the main branch.
 
     Raises:
-        InputError: nothing of that name is found, a folder lacks settings or weights, or the name means two things.
+        InputError: nothing of that name is found, a folder lacks settings or weights, the name means two things, or a
+            package that a baseline needs is not installed.
     """
+    if (baseline := find_baseline(name)) is not None:
+        if revision is not None:
+            raise InputError(f"revision {revision!r} was given, but {name!r} is a baseline, of no commit: leave it out")
+        return EncoderIdentity(name, baseline.revision, None, MODEL_TYPE)
     folder, known = Path(name).expanduser(), find_known(name)
     if folder.is_dir():
         if known is not None:
@@ -82,7 +88,7 @@ def identify(name: str, *, revision: str | None = None) -> EncoderIdentity:
         revision = revision or known.revision
     if repo_id.count("/") != 1 or name.startswith((".", "/", "~")):
         # A Hub id is owner/name, so this is a path or a misspelt short id, and asking the Hub would only cost time.
-        hint = "" if "/" in name else suggest(name, KNOWN_ENCODERS)
+        hint = "" if "/" in name else suggest(name, [*KNOWN_ENCODERS, *BASELINES])
         raise InputError(f"no encoder {name!r}: not a folder, not a Hub id (owner/name), not an id of the table{hint}")
     config = _fetch_config(repo_id, revision)
     return EncoderIdentity(repo_id, config.parent.name, None, _read_config(config, repo_id)["model_type"])

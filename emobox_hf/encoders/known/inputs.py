@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emobox_hf.encoders.baselines.table import find_baseline
 from emobox_hf.encoders.known.identity import EncoderIdentity, is_hub_reachable
 from emobox_hf.sampling import SAMPLE_RATE_HZ
 
@@ -50,6 +51,8 @@ def describe_input(identity: EncoderIdentity) -> EncoderInput:
 
     Where the settings cannot be read, they are taken for the usual ones; loading the encoder will say what is wrong.
     """
+    if find_baseline(identity.name) is not None:
+        return EncoderInput()
     # transformers' order: a processor may hold the settings of its feature extractor, else they have a file.
     processor = _read_settings(identity, "processor_config.json")
     settings = processor.get("feature_extractor") or processor.get("audio_processor")

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from emobox_hf.encoders.baselines.table import MODEL_TYPE as BASELINE
 from emobox_hf.encoders.known.identity import EncoderIdentity, is_hub_reachable
 from emobox_hf.encoders.native import MODEL_TYPE, register_native_models
 from emobox_hf.encoders.progress_bars import no_progress_bars
@@ -20,6 +21,7 @@ def load_extractor(identity: EncoderIdentity) -> Any:
     Raises:
         InputError: There is none, or it does not say its sampling rate.
     """
+    _refuse_baseline(identity)
     from transformers import AutoFeatureExtractor
 
     if identity.model_type == MODEL_TYPE:
@@ -43,6 +45,12 @@ def load_extractor(identity: EncoderIdentity) -> Any:
             "not for sound"
         )
     return extractor
+
+
+def _refuse_baseline(identity: EncoderIdentity) -> None:
+    """Refuse a baseline where weights are needed: to classify, to measure speed."""
+    if identity.model_type == BASELINE:
+        raise InputError(f"{identity.name} has no weights to load; give a model of transformers")
 
 
 def _is_offline(identity: EncoderIdentity) -> bool:
@@ -94,6 +102,7 @@ def load_weights(auto_class: Any, identity: EncoderIdentity) -> tuple[Any, dict[
     Raises:
         InputError: It cannot be loaded.
     """
+    _refuse_baseline(identity)
     if identity.model_type == MODEL_TYPE:
         register_native_models()
     try:
