@@ -113,8 +113,8 @@ def choose_folds(spec: CorpusSpec, words: Sequence[str] = ()) -> tuple[str, ...]
         raise InputError(f"{ALL!r} has no test part; name folds, such as fold1")
     if CROSS_CORPUS in names:
         raise InputError(
-            f"{CROSS_CORPUS!r} is a test set for probes trained on other corpora, and its train part is the rest, of the "
-            f"same speakers: name folds, or test on it with --train OTHER --test {spec.name}"
+            f"{CROSS_CORPUS!r} is a test set for probes trained on other corpora, and its train part is the rest, of "
+            f"the same speakers: name folds, or test on it with --train OTHER --test {spec.name}"
         )
     return tuple(dict.fromkeys(names))
 

@@ -8,6 +8,7 @@ out of train by a `ValidationRule`.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from emobox_hf.corpora.configurations import (
     ALL,
@@ -28,7 +29,7 @@ from emobox_hf.corpora.fold_sources import (
 )
 from emobox_hf.corpora.lists import digests_of
 from emobox_hf.corpora.manifest import Manifest
-from emobox_hf.corpora.sampling import take_share
+from emobox_hf.corpora.sampling import take_share, take_speakers
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.files import sha256_of_keys
@@ -39,11 +40,13 @@ class ValidationRule:
     """How validation is held out of train where the corpus has no validation part: the one home of EmoBox's 20 %.
 
     `share` of each emotion, those utterances whose key hash with `seed` comes first, so the choice does not depend on
-    the order of files. Speaker-independent folds validate on the test speakers of another fold, which `seed` counts on.
+    the order of files; or `by` whole speakers, those whose hash comes first, until they make up the share. Folds that
+    are speaker-independent validate on the test speakers of another fold, which `seed` counts on.
     """
 
     share: float = 0.2  # EmoBox: a random 20 % of train where the corpus has no validation part
     seed: int = 0
+    by: Literal["utterances", "speakers"] = "utterances"
 
     def __post_init__(self) -> None:
         """Refuse a share that leaves nothing to train or nothing to choose by."""
@@ -61,11 +64,18 @@ class ValidationRule:
 
     def describe(self, train: str) -> str:
         """The rule in words, for what it is applied to, such as `EmoBox's train list`."""
+        if self.by == "speakers":
+            return f"speakers with {self.percent} of {train}, by a hash of their names, seed {self.seed}"
         return f"{self.percent} of each emotion of {train}, by a hash of the key, seed {self.seed}"
 
     def hold_out(self, train: Sequence[Utterance]) -> tuple[tuple[Utterance, ...], tuple[Utterance, ...]]:
-        """Train without validation, and validation, each in the order given."""
-        held_out = take_share(train, self.share, seed=self.seed)
+        """Train without validation, and validation, each in the order given.
+
+        Raises:
+            InputError: Whole speakers are to be held out, and fewer than two are known.
+        """
+        take = take_speakers if self.by == "speakers" else take_share
+        held_out = take(train, self.share, seed=self.seed)
         return tuple(u for u in train if u.key not in held_out), tuple(u for u in train if u.key in held_out)
 
 

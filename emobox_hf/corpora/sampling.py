@@ -33,6 +33,46 @@ def take_share(utterances: Sequence[Utterance], fraction: float, *, seed: int) -
     return {key for keys in by_emotion.values() for key in order_by_hash(keys, seed)[: round(fraction * len(keys))]}
 
 
+def take_speakers(utterances: Sequence[Utterance], fraction: float, *, seed: int) -> set[str]:
+    """The keys of whole speakers, those that come first by `order_by_hash`, until they hold a `fraction` of all.
+
+    One speaker is taken at least, and one is left at least.
+
+    Raises:
+        InputError: A speaker is not known, or there is only one.
+    """
+    by_speaker: dict[str, list[str]] = defaultdict(list)
+    for utterance in utterances:
+        by_speaker[utterance.speaker or ""].append(utterance.key)
+    if "" in by_speaker or len(by_speaker) < 2:
+        found = f"{len(by_speaker)} in {len(utterances)} utterances"
+        if "" in by_speaker:
+            found = f"{len(by_speaker[''])} of {len(utterances)} utterances without one"
+        raise InputError(
+            f"validation by whole speakers needs two known speakers or more, found {found}; hold out utterances instead"
+        )
+    taken: set[str] = set()
+    for speaker in order_by_hash(by_speaker, seed)[:-1]:
+        if len(taken) >= fraction * len(utterances):
+            break
+        taken.update(by_speaker[speaker])
+    return taken
+
+
+def thin_out(utterances: Sequence[Utterance], n: int, *, seed: int) -> list[Utterance]:
+    """`n` of the utterances in their order, of each emotion its share, those that come first by `order_by_hash`."""
+    by_emotion: dict[str, list[str]] = defaultdict(list)
+    for utterance in utterances:
+        by_emotion[utterance.emotion].append(utterance.key)
+    places = {
+        key: ((place + 0.5) / len(keys), emotion)
+        for emotion, keys in by_emotion.items()
+        for place, key in enumerate(order_by_hash(keys, seed))
+    }
+    kept = set(sorted(places, key=places.__getitem__)[:n])
+    return [utterance for utterance in utterances if utterance.key in kept]
+
+
 def deal_out(utterances: Sequence[Utterance], n_parts: int, *, seed: int) -> list[set[str]]:
     """The keys in `n_parts` parts, the utterances of each emotion dealt out in the order of `order_by_hash`.
 

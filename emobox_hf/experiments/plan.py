@@ -6,8 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emobox_hf import __version__
-from emobox_hf.corpora.configurations import choose_folds, is_whole_kind
+from emobox_hf.corpora.configurations import (
+    PUBLISHED,
+    RANDOM,
+    SPEAKER_INDEPENDENT,
+    choose_folds,
+    is_whole_kind,
+    list_folds,
+)
 from emobox_hf.corpora.folds import Partition
+from emobox_hf.corpora.sampling import thin_out
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.encoders.baselines.table import check_options, trait_of
@@ -15,7 +23,7 @@ from emobox_hf.encoders.known.identity import EncoderIdentity, identify
 from emobox_hf.encoders.known.inputs import describe_input
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.cross_corpus import CrossCorpus, draw_cross_corpus
-from emobox_hf.experiments.request import ProbeRequest
+from emobox_hf.experiments.request import DataChoice, ProbeRequest
 from emobox_hf.experiments.source import Source, open_source
 from emobox_hf.files import check_writable
 from emobox_hf.probes.heads import HEADS, Head
@@ -121,12 +129,17 @@ def _plan_intra_corpus(request: ProbeRequest) -> Plan:
     partitions = {
         (fold, seed): source.partition(fold, data.validation(seed)) for fold in folds for seed in request.head.seeds
     }
+    train_size = _choose_train_size(data, source)
+    if train_size is not None:
+        partitions = {place: _thin_out(part, train_size, seed=place[1]) for place, part in partitions.items()}
     partition = PartitionSettings(
         name=spec.name,
         folds=folds,
         all_folds=is_whole_kind(spec, folds),
         digests=_digests(partitions),
         validation_share=data.validation_share,
+        validation_by=data.validation_by,
+        train_size=train_size,
         validation_draws=data.validation_draws,
         trained_labels=spec.emotions,
         scored_labels=spec.emotions,
@@ -159,6 +172,7 @@ def _plan_cross_corpus(request: ProbeRequest) -> Plan:
         folds=(name,),
         digests=_digests(partitions),
         validation_share=request.data.validation_share,
+        validation_by=request.data.validation_by,
         validation_draws=request.data.validation_draws,
         trained_labels=pair.classes,
         scored_labels=pair.scored,
@@ -193,6 +207,35 @@ def draw_pair(request: ProbeRequest) -> CrossCorpus:
     return draw_cross_corpus(
         data.train, data.test, test_set=data.test_set, labels=data.labels, find=find, validation=rules
     )
+
+
+def _choose_train_size(data: DataChoice, source: Source) -> int | None:
+    """How many utterances of train are used; None for all.
+
+    Raises:
+        InputError: It is neither a number from 1 nor `equal`.
+    """
+    if not data.train_size:
+        return None
+    if data.train_size == "equal":
+        kinds = (PUBLISHED, SPEAKER_INDEPENDENT, RANDOM)
+        every = [fold for kind in kinds for fold in list_folds(source.spec, kind)]
+        return min(len(source.partition(fold, data.validation(0)).splits["train"]) for fold in every)
+    if not data.train_size.isdecimal() or int(data.train_size) < 1:
+        raise InputError(f"--train-size is a whole number from 1, or equal, not {data.train_size!r}")
+    return int(data.train_size)
+
+
+def _thin_out(part: Partition, n: int, *, seed: int) -> Partition:
+    """A partition with `n` utterances of its train part.
+
+    Raises:
+        InputError: It has fewer.
+    """
+    train = part.splits["train"]
+    if len(train) < n:
+        raise InputError(f"--train-size is {n}, but {part.config} has {len(train)} utterances to train on; take fewer")
+    return dataclasses.replace(part, splits={**part.splits, "train": tuple(thin_out(train, n, seed=seed))})
 
 
 def _digests(partitions: Mapping[tuple[str, int], Partition]) -> dict[str, dict[str, str]]:

@@ -38,13 +38,24 @@ class DataChoice:
         help="of train that is held out for choosing settings, where the corpus has no validation part",
     )
 
+    validation_by: Literal["utterances", "speakers"] = option(
+        "utterances", help="speakers: hold out whole ones, which tells better what a probe is worth on others"
+    )
     validation_draws: Literal["seed", "same"] = option(
         "seed", help="seed: each of --seeds draws its validation part; same: all have that of seed 0"
     )
 
+    train_size: str = option(
+        "", metavar="N", help="utterances of train that are used; equal: as many under each kind of folds of a corpus"
+    )
+
     def validation(self, seed: int) -> ValidationRule:
         """How the validation part of a seed is drawn where the corpus has none."""
-        return ValidationRule(share=self.validation_share, seed=seed if self.validation_draws == "seed" else 0)
+        return ValidationRule(
+            share=self.validation_share,
+            seed=seed if self.validation_draws == "seed" else 0,
+            by=self.validation_by,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

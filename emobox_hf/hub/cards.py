@@ -166,7 +166,7 @@ def generated_files(checkout: Path) -> dict[Path, str]:
 
 def score_list() -> str:
     """The scores that are one number and their intervals, as the metric's card lists them."""
-    lines = [f"- **{name}** (`float`): {score.text}" for name, score in SCORES.items()]
+    lines = [f"- **{name}** (`float`): {score.full_text}" for name, score in SCORES.items()]
     intervals = ", ".join(f"**{name}_interval**" for name in SCORES)
     lines.append(
         f"- {intervals} (`[low, high]`): intervals, where `confidence` was given; `None` of three speakers or fewer."

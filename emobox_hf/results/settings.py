@@ -58,6 +58,8 @@ class PartitionSettings:
         digests: Fold -> split -> SHA-256 of the keys (`files.sha256_of_keys`); they follow from the rule that draws the
             validation part, too. Splits that a seed draws otherwise than the first one stand as `fold1 seed 3`.
         validation_share: Of train that is held out where the corpus has no validation part.
+        validation_by: Whether utterances or whole speakers are held out.
+        train_size: How many utterances of train are used, where not all are.
         validation_draws: `seed` where each seed draws a validation part of its own, `same` where all share one.
         trained_labels: The classes of the probe.
         scored_labels: Those that the test part has and predictions are chosen from.
@@ -71,6 +73,8 @@ class PartitionSettings:
     all_folds: bool = True
     digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     validation_share: float = 0.2
+    validation_by: str = "utterances"
+    train_size: int | None = None
     validation_draws: str = "seed"
     trained_labels: tuple[str, ...] = ()
     scored_labels: tuple[str, ...] = ()
@@ -197,6 +201,8 @@ class RunSettings:
             **describe(self.features),
             **{f"probe {name}": f"{name.replace('_', ' ')} {_show(value)}" for name, value in probe.items()},
             **({"share": f"validation {partition.validation_share:g}"} if partition.validation_share != 0.2 else {}),
+            **({"by": "validation by speakers"} if partition.validation_by == "speakers" else {}),
+            **({"size": f"trained on {partition.train_size}"} if partition.train_size is not None else {}),
             **({"draws": "one validation part"} if partition.validation_draws == "same" else {}),
             **({"labels": f"labels {partition.labels}"} if partition.labels else {}),
             **({"test set": f"test {partition.test_set}"} if partition.test_set else {}),

@@ -75,6 +75,12 @@ class Score:
     is_shown: bool = True
 
     @property
+    def full_text(self) -> str:
+        """What it is, and what it needs, for the metric's documentation."""
+        given = " and ".join(f"`{name}`" for name in self.needs)
+        return f"{self.text} Only with {given}." if given else self.text
+
+    @property
     def caption(self) -> str:
         """Its title with unit and direction, for the heading of a table: `UA in percent`."""
         unit = " in percent" if self.in_percent else ""

@@ -8,6 +8,7 @@ from typing import Any
 import datasets
 import evaluate
 import numpy as np
+import numpy.typing as npt
 
 from emobox_hf.errors import InputError, first_five, suggest
 from emobox_hf.scores import SCORES, Interval, bootstrap_intervals, compute_scores, score_intervals
@@ -37,7 +38,7 @@ _CITATION = """\
 """
 
 _SCORE_LINES = "\n".join(
-    textwrap.fill(f"{name} (`float`): {score.text}", 120, initial_indent=" " * 4, subsequent_indent=" " * 8)
+    textwrap.fill(f"{name} (`float`): {score.full_text}", 120, initial_indent=" " * 4, subsequent_indent=" " * 8)
     for name, score in SCORES.items()
 )
 _INTERVAL_NAMES = ", ".join(f"{name}_interval" for name in SCORES)
@@ -50,6 +51,8 @@ Args:
         the classes are those that occur, sorted.
     speakers (`list`, *optional*): Who speaks each utterance, for all utterances in the order in which they were added
         (with several processes: those of process 0 first). Used by the intervals, and by scores that need it.
+    probabilities (`list` of `list` of `float`, *optional*): A row an utterance, a column a class in the order of
+        `labels` (of integers 0, 1, 2 … without them); adds the scores of probabilities.
     confidence (`float`, *optional*): Say 0.95; adds an interval to each score that is one number.
         Speakers are resampled if given, utterances if not.
     method (`str`, defaults to `jackknife`): `bootstrap` draws speakers with replacement, too narrow of few speakers.
@@ -148,6 +151,7 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
         references: list[Any],
         labels: Sequence[Label] | datasets.ClassLabel | None = None,
         speakers: Sequence[object] | None = None,
+        probabilities: Any = None,
         confidence: float | None = None,
         method: str = JACKKNIFE,
         n_resamples: int | None = None,
@@ -159,12 +163,18 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
                 f"expected one speaker for each of the {len(references)} utterances added so far, in the same order, "
                 f"found {len(speakers)} speakers"
             )
+        if probabilities is not None:
+            probabilities = _check_probabilities(probabilities, len(references))
+            if labels is None and not isinstance(references[0], str):
+                labels = list(range(probabilities.shape[1]))
         if ignore_index is not None:
             kept = _list_kept(references, ignore_index)
             references, predictions = [references[row] for row in kept], [predictions[row] for row in kept]
             if speakers is not None:
                 named = list(speakers)
                 speakers = [named[row] for row in kept]
+            if probabilities is not None:
+                probabilities = probabilities[kept]
         for name, column in (("references", references), ("predictions", predictions)):
             if None in column:
                 raise InputError(f"{column.count(None)} of {len(column)} {name} are None; leave those utterances out")
@@ -174,13 +184,19 @@ class SerMetrics(evaluate.Metric):  # type: ignore[misc]  # evaluate has no type
         columns = {"references": references, "predictions": predictions}
         encoded = {name: _encode(name, column, index) for name, column in columns.items()}
 
-        scores = compute_scores(**encoded, n_classes=len(classes), speakers=speakers)
+        if probabilities is not None and probabilities.shape[1] != len(classes):
+            raise InputError(
+                f"expected a column of probabilities for each of the {len(classes)} labels, found "
+                f"{probabilities.shape[1]}; give the whole class set as labels, in the order of the columns"
+            )
+        known = {"n_classes": len(classes), "speakers": speakers, "probabilities": probabilities}
+        scores = compute_scores(**encoded, **known)
         results: dict[str, Any] = dict(scores.values)
         given = {"n_resamples": n_resamples, "seed": seed}
         estimate = _choose_method(method, {name: value for name, value in given.items() if value is not None})
         intervals: dict[str, Interval] = {}
         if confidence is not None:
-            intervals = estimate(**encoded, n_classes=len(classes), speakers=speakers, confidence=confidence)
+            intervals = estimate(**encoded, **known, confidence=confidence)
         if self.config_name == SCALARS:  # what a trainer logs: numbers alone
             for name, interval in intervals.items():
                 if interval.is_estimable:
@@ -238,6 +254,22 @@ def _list_classes(name: str, column: Any) -> list[Any]:
                 "over classes, or of two classes the side of the threshold"
             )
     return rows
+
+
+def _check_probabilities(probabilities: Any, n: int) -> npt.NDArray[np.float32]:
+    """Probabilities as float32 (n, classes)."""
+    table = np.asarray(probabilities, dtype=np.float64)
+    if table.ndim != 2 or len(table) != n:
+        raise InputError(
+            f"expected probabilities of shape ({n}, classes) for the {n} utterances added so far, found {table.shape}"
+        )
+    sums = table.sum(axis=1)
+    if not (np.isfinite(table).all() and (table >= 0).all() and np.allclose(sums, 1, atol=1e-3)):
+        raise InputError(
+            "expected probabilities, rows of numbers from 0 to 1 that add up to 1, found others; of logits take the "
+            "softmax"
+        )
+    return table.astype(np.float32)
 
 
 def _list_kept(references: list[Label], ignore_index: int | Collection[int]) -> list[int]:

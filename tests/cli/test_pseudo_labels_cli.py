@@ -207,5 +207,5 @@ def test_without_planted_label_errors_a_probe_scores_higher(tmp_path: Path) -> N
     whole, without = noise_curve(run, (0.0, 0.2), ranking=ranking, ranked_by="toy").rows
     assert set(ranking[:16]) == heard.keys()
     assert (whole[1], without[1]) == (80, 64)
-    assert without[2] > whole[2] + 5
-    assert without[2] > without[4]
+    assert without[2].value > whole[2].value + 5
+    assert without[2].value > without[4].value

@@ -1,11 +1,13 @@
 """The whole path, on a complete corpus of synthetic speech with a small random encoder."""
 
+import dataclasses
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,12 @@ def test_a_run_writes_a_record_and_predictions_that_agree(request_for: Any, caps
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
         assert probabilities.argmax(axis=1).tolist() == predictions
     uas = [fold.scores["ua"] for fold in record.folds]
-    assert record.summary["ua"] == {"mean": pytest.approx(np.mean(uas)), "std": pytest.approx(np.std(uas, ddof=1))}
+    summary = record.summary["ua"]
+    assert (summary.mean, summary.std) == pytest.approx((np.mean(uas), np.std(uas, ddof=1)))
+    assert summary.std_seeds is None
+    assert summary.interval is not None
+    assert (summary.interval.unit, summary.interval.n_units) == ("speakers", 5)
+    assert summary.interval.low < summary.mean < summary.interval.high
     assert record.summary["ua"].mean > 0.6  # the synthetic emotions differ in pitch and level; chance is 0.33
     printed = capsys.readouterr().out
     assert f"{100 * record.summary['ua'].mean:.1f}" in printed
@@ -77,7 +84,7 @@ def test_a_record_states_what_shapes_its_scores(request_for: Any) -> None:
     assert settings.tested == settings.partition.name == "polish"
     assert settings.encoder.identity.startswith("sha256:")
     assert settings.probe.settings()["learning_rates"] == [1e-3, 1e-4]
-    assert settings.partition.digests == {"fold2": record.folds[0].digests}
+    assert settings.partition.digests == {"fold2": record.folds[0].digests, "fold2 seed 1": record.folds[1].digests}
     assert set(record.folds[0].digests) == {"train", "validation", "test"}
     assert [(fold.fold, fold.seed) for fold in record.folds] == [("fold2", 0), ("fold2", 1)]
     assert record.folds[0].source == "test speakers m2"
@@ -86,6 +93,64 @@ def test_a_record_states_what_shapes_its_scores(request_for: Any) -> None:
     assert record.versions["emobox-hf"]
     assert record.machine["peak_memory_mb"] > 0
     assert "regularisation" not in settings.probe.settings()
+
+
+def test_a_seed_draws_its_validation_part_unless_all_are_to_share_one(request_for: Any) -> None:
+    options = {"seeds": (0, 3), "folds": ("fold1",)}
+    for head in ("linear", "emobox"):
+        record = read_record(run_probe(request_for(head=head, **options)))
+        first, second = record.folds
+        assert (first.seed, second.seed) == (0, 3)
+        assert first.digests["test"] == second.digests["test"]
+        assert first.digests["validation"] != second.digests["validation"]
+        assert second.validation.endswith("seed 3")
+        deviation = np.std([first.scores["ua"], second.scores["ua"]], ddof=1)
+        assert record.summary["ua"].std_seeds == pytest.approx(deviation)
+    shared = read_record(run_probe(request_for(head="emobox", validation_draws="same", **options)))
+    assert shared.folds[0].digests == shared.folds[1].digests == first.digests
+    # One seed by itself scores what it scores among others, and seed 0 what a run without the option does.
+    alone = read_record(run_probe(request_for(head="emobox", folds=("fold1",))))
+    assert alone.folds[0].scores == first.scores == shared.folds[0].scores
+    # Logistic regression draws nothing else: one probe is all there is.
+    linear = read_record(run_probe(request_for(head="linear", validation_draws="same", **options)))
+    assert [fold.seed for fold in linear.folds] == [0]
+
+
+def test_validation_may_be_whole_speakers(request_for: Any) -> None:
+    plan = plan_run(request_for(folds=("fold1",), validation_by="speakers"))
+    splits = plan.partitions["fold1", 0].splits
+    held_out, trained = ({u.speaker for u in splits[name]} for name in ("validation", "train"))
+    assert held_out
+    assert trained
+    assert not held_out & trained
+    assert plan.settings.digest != plan_run(request_for(folds=("fold1",))).settings.digest
+
+
+@pytest.mark.parametrize("size", ["12", "equal"])
+def test_training_parts_can_be_made_as_large_as_others(request_for: Any, size: str) -> None:
+    sizes = set()
+    for folds in (("fold1",), ("si_fold1",), ("random_fold1",)):
+        plan = plan_run(request_for(folds=folds, train_size=size))
+        splits = plan.partitions[folds[0], 0].splits
+        sizes.add(len(splits["train"]))
+        emotions = Counter(u.emotion for u in splits["train"])
+        assert max(emotions.values()) - min(emotions.values()) <= 1  # the corpus has as many of each
+    assert sizes == {12} if size == "12" else len(sizes) == 1
+    whole = plan_run(request_for(folds=("random_fold1",)))
+    assert sizes.pop() <= len(whole.partitions["random_fold1", 0].splits["train"])
+
+
+@pytest.mark.parametrize(
+    ("size", "message"), [("0", "train-size"), ("many", "train-size"), ("100000", r"train-size.*100000.*has \d+")]
+)
+def test_a_training_size_that_cannot_be_had_is_refused(request_for: Any, size: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        plan_run(request_for(train_size=size))
+
+
+def test_the_cross_corpus_set_is_no_fold_inside_a_corpus(request_for: Any) -> None:
+    with pytest.raises(InputError, match=r"'cross_corpus' is a test set for probes trained on other corpora.*--train"):
+        plan_run(request_for(corpus="savee", folds=("cross_corpus",)))
 
 
 def test_a_finished_run_is_not_done_again_unless_asked(request_for: Any) -> None:
@@ -380,5 +445,6 @@ def test_a_run_can_be_printed_as_json(
     words += ["--features", str(features), "--output", str(tmp_path / "runs"), "--folds", "fold1", "--json"]
     assert main(words) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert read_record(Path(printed["folder"])).summary == printed["summary"]
+    record = read_record(Path(printed["folder"]))
+    assert {name: dataclasses.asdict(one) for name, one in record.summary.items()} == printed["summary"]
     assert printed["settings"]["partition"]["folds"] == ["fold1"]

@@ -59,5 +59,5 @@ def test_planted_label_errors_are_doubted_and_the_score_rises_without_them(probe
     whole, without = noise_curve(run, (0.0, 0.1)).rows
     assert len(planted) == 16
     assert len(planted & most_doubted) >= 8  # by chance 1.6
-    assert without[2] > whole[2] + 5
-    assert without[2] > without[4] + 5  # as many left out at random
+    assert without[2].value > whole[2].value + 5
+    assert without[2].value > without[4].value + 5  # as many left out at random

@@ -61,7 +61,7 @@ def test_the_linear_head_has_one_job_a_fold():
 
 def test_a_head_is_made_by_its_name_with_the_options_that_it_has():
     assert make_head("emobox", seeds=(1, 2), epochs=5) == EmoboxHead(seeds=(1, 2), epochs=5, warmup_epochs=4)
-    assert make_head("linear", seeds=(1, 2), epochs=5) == LinearHead()
+    assert make_head("linear", seeds=(1, 2), epochs=5) == LinearHead(seeds=(1, 2))
     with pytest.raises(InputError, match=r"no head 'liner'; did you mean 'linear'"):
         make_head("liner")
     with pytest.raises(InputError, match=r"no head has an option 'sedes'; did you mean 'seeds'"):

@@ -1,5 +1,6 @@
 """Finished runs, written by hand: small enough for every number in a table to be known."""
 
+import dataclasses
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from emobox_hf.results import (
     RunSettings,
     ScoreSummary,
     read_record,
+    summarize,
     write_run,
 )
 
@@ -49,13 +51,29 @@ def write(
     chosen_by: str = "",
     labels: Sequence[str] | None = None,
     tested: Sequence[tuple[str, str | None, str, str]] = (("a", "s1", "Angry", "Angry"),),
+    missing: Sequence[str] = (),
+    left_out: Sequence[dict[str, str]] = (),
+    verdict: str = "independent",
+    absent: Sequence[str] = (),
+    digests: dict[str, str] | None = None,
+    support: Sequence[int] | None = None,
+    seeds: Sequence[int] = (0,),
+    temperature: float | None = None,
+    n_train: int = 8,
+    by_seed: dict[int, Sequence[tuple[str, str | None, str, str]]] | None = None,
+    fold_of: dict[str, str] | None = None,
+    sentences: dict[str, str] | None = None,
+    is_summed: bool = False,
     created: str = "2026-01-01T00:00:00+00:00",
 ) -> Run:
-    """A run of these scores, one table of UA by layer a fold, one row of key, speaker, reference, prediction a test."""
+    """A run of these scores, one table of UA by layer a fold, one row of key, speaker, reference, prediction a test.
+
+    With `is_summed` the summary is that of the predictions, which are in the first fold unless `fold_of` says else.
+    """
     if labels is None:
         labels = load_spec(corpus).emotions if corpus in list_corpora() and not pair else LABELS
-    scores: dict[str, Any] = dict.fromkeys(SCORES, ua) | {"wa": wa, "recall": {}, "absent": []}
-    scores["confusion_matrix"] = np.diag([2] * len(labels)).tolist()
+    scores: dict[str, Any] = dict.fromkeys(SCORES, ua) | {"wa": wa, "recall": {}, "absent": list(absent)}
+    scores["confusion_matrix"] = np.diag(support or [2] * len(labels)).tolist()
     names = [*pair[0], pair[1]] if pair else [corpus]
     partition = PartitionSettings(
         name=f"{'+'.join(pair[0])}-to-{pair[1]}" if pair else corpus,
@@ -70,7 +88,7 @@ def write(
     settings = RunSettings(
         experiment="cross-corpus" if pair else "intra-corpus",
         package="0.1.0",
-        corpora=tuple(CorpusSettings(name=name) for name in names),
+        corpora=tuple(CorpusSettings(name=name, missing=tuple(missing)) for name in names),
         partition=partition,
         encoder=EncoderSettings(name=encoder, identity=identity, layer=layer),
         probe=make_head(head, **head_options or {}),
@@ -78,26 +96,28 @@ def write(
     record = RunRecord(
         settings=settings,
         labels=list(labels),
-        left_out=[],
+        left_out=list(left_out),
         folds=[
             FoldRecord(
                 fold=fold,
                 source="by hand",
                 validation="by hash",
-                audit={"verdict": "independent", "shared_speakers": 0, "test_speakers": 1},
-                seed=0,
-                n_train=8,
+                audit={"verdict": verdict, "shared_speakers": 0, "test_speakers": 1},
+                seed=seed,
+                n_train=n_train,
                 n_validation=2,
                 n_test=2,
-                digests={},
+                digests=digests or {},
                 chosen={},
                 validation_ua=0.5,
                 candidates=[],
                 untrained_classes=[],
                 scores=scores,
                 seconds=0.1,
+                calibration={} if temperature is None else {"temperature": temperature, "ece": 0.1, "nll": 1.0},
             )
             for fold in folds
+            for seed in seeds
         ],
         layers=[
             LayerRecord(
@@ -116,25 +136,42 @@ def write(
         versions={},
         created=created,
     )
+    rows = []
+    for seed in seeds:
+        of_seed = (by_seed or {}).get(seed, tested)
+        for fold in dict.fromkeys((fold_of or {}).get(key, folds[0]) for key, *_ in of_seed):
+            some = [row for row in of_seed if (fold_of or {}).get(row[0], folds[0]) == fold]
+            rows.append(predict(fold, seed, some, labels, sentences or {}))
+    folder = root / settings.folder
+    if is_summed:
+        record = dataclasses.replace(record, summary=summarize(rows))
+    write_run(folder, record, rows)
+    return Run(folder, read_record(folder))
+
+
+def predict(
+    fold: str,
+    seed: int,
+    tested: Sequence[tuple[str, str | None, str, str]],
+    labels: Sequence[str],
+    sentences: dict[str, str],
+) -> FoldPredictions:
+    """Predictions of rows of key, speaker, reference, prediction; the predicted class has a probability of 0.8."""
     keys, speakers, references, predictions = zip(*tested, strict=True)
     columns = [list(labels).index(name) for name in predictions]
-    probabilities = (0.1 + 0.7 * np.eye(len(labels))[columns]).astype(np.float32)
-    numbers = np.array([list(labels).index(name) for name in references])
-    rows = FoldPredictions(
-        fold=folds[0],
-        seed=0,
+    sure = (0.2 / (len(labels) - 1) + (0.8 - 0.2 / (len(labels) - 1)) * np.eye(len(labels))[columns]).astype(np.float32)
+    return FoldPredictions(
+        fold=fold,
+        seed=seed,
         keys=keys,
         speakers=speakers,
         genders=[None] * len(keys),
         languages=[None] * len(keys),
-        sentences=[None] * len(keys),
+        sentences=[sentences.get(key) for key in keys],
         paths=[f"{key}.wav" for key in keys],
-        references=numbers,
-        probabilities=probabilities,
+        references=np.array([list(labels).index(name) for name in references]),
+        probabilities=sure,
     )
-    folder = root / settings.folder
-    write_run(folder, record, [rows])
-    return Run(folder, read_record(folder))
 
 
 @pytest.fixture

@@ -99,10 +99,12 @@ def test_runs_are_scored_without_what_the_model_doubts(judged: Any, make_run: An
     make_run(corpus="beta", folds=["random_fold1"])
     ranking = [doubt.key for doubt in one.list_doubts()]
     curve = noise_curve(run, (0.0, 0.25, 0.5), ranking=ranking, ranked_by="toy")
-    assert [(row[1], row[2]) for row in curve.rows] == [(4, 50.0), (3, 75.0), (2, 50.0)]
+    assert [(row[1], row[2].value) for row in curve.rows] == [(4, 50.0), (3, 75.0), (2, 50.0)]
     assert curve.title == "alpha: wavlm-base without the most doubtful by toy"
     own = noise_curve(run, (0.0, 0.5))
-    assert [row[2] for row in own.rows] == [50.0, 100.0]
+    assert [row[2].value for row in own.rows] == [50.0, 100.0]
+    assert own.notes[0].startswith("Circular: the probes that are scored are those that doubt")
+    assert "Circular" not in curve.notes[0]
     tables = compare_with_runs(one, [run])
     assert [table.title.partition(":")[2].strip() for table in tables] == [
         "labels that toy doubts most",

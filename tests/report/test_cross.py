@@ -55,7 +55,7 @@ def test_what_an_encoder_met_or_chose_is_flagged(
 ) -> None:
     run = make_run(pair=(["ravdess"], test), encoder=encoder, test_set=test_set)
     for table in cross_tables([run]):
-        assert table.flagged == (frozenset({(0, 1)}) if is_flagged else frozenset())
+        assert table.marks == ({(0, 1): "†"} if is_flagged else {})
         assert any("chose the utterances" in note for note in table.notes) == is_flagged
 
 
@@ -74,7 +74,7 @@ def test_a_set_of_ones_own_is_flagged_for_the_encoder_that_chose_it(
 ) -> None:
     run = make_run(pair=(["ravdess"], "cafe"), encoder=encoder, test_set="sha256:1234", chosen_by=chosen_by)
     for table in cross_tables([run]):
-        assert table.flagged == (frozenset({(0, 1)}) if is_flagged else frozenset())
+        assert table.marks == ({(0, 1): "†"} if is_flagged else {})
 
 
 def test_the_paper_is_read_both_ways(checkout: Path) -> None:

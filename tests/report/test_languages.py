@@ -58,7 +58,7 @@ def test_contaminated_corpora_are_left_out_unless_asked_for(make_run: Any) -> No
     runs = [make_run(corpus=corpus, encoder="emotion2vec", ua=ua) for corpus, ua in (("meld", 0.75), ("savee", 0.25))]
     means, detail = languages_tables(runs)
     assert means.to_dict()["rows"][0]["seen"] == 25.0
-    assert detail.to_dict()["flagged"] == [["meld", "emotion2vec"]]
+    assert detail.to_dict()["marks"] == [{"row": "meld", "column": "emotion2vec", "marks": "†"}]
     means, _ = languages_tables(runs, with_contaminated=True)
     assert means.to_dict()["rows"][0]["seen"] == 50.0
 

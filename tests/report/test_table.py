@@ -1,11 +1,18 @@
-"""A table as text, Markdown and JSON."""
+"""A table as text, Markdown, LaTeX, CSV and JSON."""
 
+import csv
 import json
 
-from emobox_hf.report.table import Table
+from emobox_hf.report.table import Estimate, Table
 
 TABLE = Table(
-    "Title", ("corpus", "x", "y"), (("polish", 61.234, None), ("savee", 7, "word")), ("A note.",), frozenset({(0, 1)})
+    "Title", ("corpus", "x", "y"), (("polish", 61.234, None), ("savee", 7, "word")), ("A note.",), {(0, 1): "†"}
+)
+ESTIMATES = Table(
+    "Sure & unsure",
+    ("corpus", "UA"),
+    (("polish", Estimate(58.44, 41.0, 73.94)), ("savee", Estimate(50.0, None, None)), ("cafe_1", None)),
+    marks={(0, 1): "†§"},
 )
 
 
@@ -30,9 +37,37 @@ def test_markdown_aligns_numbers_right() -> None:
 def test_json_keeps_numbers_and_names_what_is_flagged() -> None:
     table = json.loads(json.dumps(TABLE.to_dict()))
     assert table["rows"] == [{"corpus": "polish", "x": 61.234, "y": None}, {"corpus": "savee", "x": 7, "y": "word"}]
-    assert table["flagged"] == [["polish", "x"]]
+    assert table["marks"] == [{"row": "polish", "column": "x", "marks": "†"}]
     assert table["notes"] == ["A note."]
 
 
 def test_a_table_without_notes_ends_with_its_rows() -> None:
     assert Table("T", ("a",), (("b",),)).to_text() == "T\n\na\nb"
+
+
+def test_an_interval_stands_behind_its_value_and_one_that_cannot_be_had_is_explained() -> None:
+    assert ESTIMATES.to_text().splitlines()[2:] == [
+        "corpus  UA",
+        "polish  58.4 [41.0, 73.9] †§",
+        "savee   50.0 [n.e.]",
+        "cafe_1",
+        "",
+        "[n.e.]: not estimable, from three test speakers or fewer.",
+    ]
+    assert "| polish | 58.4 [41.0, 73.9] †§ |" in ESTIMATES.to_markdown()
+
+
+def test_numbers_are_apart_where_machines_read_them() -> None:
+    rows = list(csv.DictReader(ESTIMATES.to_csv().splitlines()))
+    assert rows[0] == {"corpus": "polish", "UA": "58.44", "UA from": "41.0", "UA to": "73.94", "marks": "UA: †§"}
+    assert (rows[1]["UA"], rows[1]["UA from"], rows[2]["UA"]) == ("50.0", "", "")
+    assert ESTIMATES.to_dict()["rows"][0] == {"corpus": "polish", "UA": 58.44, "UA from": 41.0, "UA to": 73.94}
+    assert ESTIMATES.to_dict()["rows"][2] == {"corpus": "cafe_1", "UA": None, "UA from": None, "UA to": None}
+
+
+def test_latex_is_escaped() -> None:
+    latex = ESTIMATES.to_latex()
+    assert r"\caption{Sure \& unsure}" in latex
+    assert r"polish & 58.4 [41.0, 73.9] $\dagger$§ \\" in latex
+    assert r"cafe\_1 &  \\" in latex
+    assert latex.count(r"\midrule") == 1
