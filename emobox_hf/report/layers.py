@@ -19,7 +19,7 @@ def layers_table(runs: Sequence[Run]) -> Table:
     if not chosen:
         raise InputError("expected runs of all layers, found none; run `emobox probe --layers all --head linear`")
     titles = [f"{run.corpus}: {name}" for run, name in zip(chosen, name_runs(chosen), strict=True)]
-    columns = [_column(run) for run in chosen]
+    columns = [by_layer(run) for run in chosen]
     last = [max(layer for layer in column if isinstance(layer, int)) for column in columns]
     names: list[int | str] = [*range(max(last) + 1), "weighted"]
     rows: list[tuple[Cell, ...]] = [(str(name), *(column.get(name) for column in columns)) for name in names]
@@ -35,7 +35,8 @@ def layers_table(runs: Sequence[Run]) -> Table:
     return Table("UA by layer", ("layer", *titles), tuple(rows), tuple(notes))
 
 
-def _column(run: Run) -> dict[int | str, float | None]:
+def by_layer(run: Run) -> dict[int | str, float | None]:
+    """Layer to UA of the test part in percent, mean over folds; `weighted` is the learned sum of all layers."""
     layers = run.record.layers
     return {
         layer: percent(float(np.mean([line.scores["ua"] for line in layers if line.layer == layer])))
