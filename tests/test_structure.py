@@ -62,6 +62,7 @@ HOMES = {
     "accelerate": {"experiments", "run_probe", "cli"},
     "datasets": {"hub", "metrics"},
     "evaluate": {"hub", "metrics"},
+    "jinja2": {"report"},
     "matplotlib": {"report"},
     "opensmile": {"encoders"},
     "soundfile": {"audio"},

@@ -41,7 +41,7 @@ def _name_values(parser: Parser, verb: str) -> None:
         from emobox_hf.report.kinds import KINDS
         from emobox_hf.scores import shown_scores
 
-        values |= {"kind": ["list", *KINDS], "score": list(shown_scores())}
+        values |= {"kind": ["list", "site", *KINDS], "score": list(shown_scores())}
     elif verb == "experiment":
         from emobox_hf.experiments.series import list_series
 

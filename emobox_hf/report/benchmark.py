@@ -11,7 +11,7 @@ from emobox_hf.report.chance import majority
 from emobox_hf.report.collect import Run, name_runs, published_runs
 from emobox_hf.report.protocol import CONTAMINATED, LEAK, MEANINGS, Marked, choose_run, explain, mark_runs
 from emobox_hf.report.reference import PAPER_CLASSES, PAPER_METRICS, PAPER_NOTE, paper_scores
-from emobox_hf.report.table import Cell, Estimate, Table
+from emobox_hf.report.table import Cell, Table, value_of_cell
 from emobox_hf.scores import SCORES
 
 
@@ -136,6 +136,5 @@ def _best(scores: dict[str, float]) -> str:
 
 
 def _mean(cells: Sequence[Cell]) -> float | None:
-    values = [cell.value if isinstance(cell, Estimate) else cell for cell in cells]
-    known = [float(value) for value in values if isinstance(value, int | float)]
+    known = [value for cell in cells if (value := value_of_cell(cell)) is not None]
     return float(np.mean(known)) if known else None

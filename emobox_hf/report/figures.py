@@ -8,7 +8,7 @@ import numpy as np
 
 from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file
-from emobox_hf.report.table import Cell, Estimate, Table
+from emobox_hf.report.table import Estimate, Table, value_of_cell
 from emobox_hf.results import read_record
 
 
@@ -53,7 +53,7 @@ def draw_layers(tables: Sequence[Table], path: Path) -> Path:
     for column, name in enumerate(table.columns[1:], start=1):
         points = [(int(str(row[0])), row[column]) for row in layers if row[column] is not None]
         (curve,) = axes.plot(
-            [layer for layer, _ in points], [_value(cell) for _, cell in points], marker="o", label=name
+            [layer for layer, _ in points], [value_of_cell(cell) for _, cell in points], marker="o", label=name
         )
         bounds = [(layer, cell.low, cell.high) for layer, cell in points if isinstance(cell, Estimate) and cell.low]
         if bounds:
@@ -69,7 +69,8 @@ def draw_cross(tables: Sequence[Table], path: Path) -> Path:
     n_rows = (len(tables) + 1) // 2
     figure = _new_figure(11, 5 * n_rows)
     for number, table in enumerate(tables, start=1):
-        values = np.array([[_value(cell) for cell in row[1:]] for row in table.rows])
+        numbers = [[value_of_cell(cell) for cell in row[1:]] for row in table.rows]
+        values = np.array(numbers, dtype=np.float64)  # None is NaN
         axes = figure.add_subplot(n_rows, 2, number)
         image = axes.imshow(values, cmap="viridis")
         for (row, column), value in np.ndenumerate(values):
@@ -124,10 +125,3 @@ def _save(figure: Any, path: Path) -> Path:
     with whole_file(path) as part:
         figure.savefig(part, dpi=150, format=form)
     return path
-
-
-def _value(cell: Cell) -> float:
-    """A number to draw; NaN where a cell has none."""
-    if isinstance(cell, Estimate):
-        return cell.value
-    return np.nan if cell is None else float(cell)

@@ -21,7 +21,7 @@ def layers_table(runs: Sequence[Run]) -> Table:
     if not chosen:
         raise InputError("expected runs of all layers, found none; run `emobox probe --layers all --head linear`")
     titles = [f"{run.corpus}: {name}" for run, name in zip(chosen, name_runs(chosen), strict=True)]
-    columns = [_column(run) for run in chosen]
+    columns = [by_layer(run) for run in chosen]
     last = [max(layer for layer in column if isinstance(layer, int)) for column in columns]
     names: list[int | str] = [*range(max(last) + 1), "weighted"]
     rows: list[tuple[Cell, ...]] = [(str(name), *(column.get(name) for column in columns)) for name in names]
@@ -46,7 +46,8 @@ def _tell_choices(run: Run) -> str:
     return ", ".join(f"{layer} {n} times" for layer, n in counts.most_common())
 
 
-def _column(run: Run) -> dict[int | str, Cell]:
+def by_layer(run: Run) -> dict[int | str, Cell]:
+    """Layer to UA of the test part in percent with its interval; `weighted` is the learned sum of all layers."""
     layers, summaries = run.record.layers, run.record.layer_summary
     column: dict[int | str, Cell] = {}
     for layer in dict.fromkeys(line.layer for line in layers):

@@ -148,6 +148,13 @@ def show(cell: Cell, decimals: int = 1) -> str:
     return f"{cell:.{decimals}f}" if isinstance(cell, float) else str(cell)
 
 
+def value_of_cell(cell: Cell) -> float | None:
+    """The number of a cell, without its interval; None of one that is empty or a word."""
+    if isinstance(cell, Estimate):
+        return cell.value
+    return None if cell is None or isinstance(cell, str) else float(cell)
+
+
 def percent(fraction: float | None) -> float | None:
     """A fraction in percent."""
     return None if fraction is None else 100 * fraction

@@ -5,6 +5,7 @@ from emobox_hf.results.predictions import (
     FoldPredictions,
     join_folds,
     read_columns,
+    read_prediction_table,
     read_predictions,
 )
 from emobox_hf.results.records import (
@@ -53,6 +54,7 @@ __all__ = [
     "join_folds",
     "pool_folds",
     "read_columns",
+    "read_prediction_table",
     "read_predictions",
     "read_record",
     "record_to_json",

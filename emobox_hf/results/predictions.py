@@ -112,15 +112,28 @@ def read_columns(folder: Path) -> dict[str, list[Any]]:
     Raises:
         InputError: There are none, or they are damaged.
     """
+    columns: dict[str, list[Any]] = read_prediction_table(folder).to_pydict()
+    return columns
+
+
+def read_prediction_table(folder: Path, columns: Sequence[str] | None = None) -> Any:
+    """A run's predictions as an Arrow table, all columns or some.
+
+    Raises:
+        InputError: There are none, they are damaged, or lack a column.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = folder / PREDICTIONS
     try:
-        columns: dict[str, list[Any]] = pq.read_table(path).to_pydict()
+        with pq.ParquetFile(path) as file:
+            table = file.read(None if columns is None else list(columns), use_threads=False)
     except (FileNotFoundError, pa.ArrowInvalid) as error:
         raise InputError(f"{path}: expected a run's predictions, found none that can be read ({error})") from error
-    return columns
+    if missing := set(columns or ()) - set(table.column_names):
+        raise InputError(f"{path}: expected a run's predictions, found no column {', '.join(sorted(missing))}")
+    return table
 
 
 def read_predictions(folder: Path, labels: Sequence[str]) -> list[FoldPredictions]:

@@ -183,3 +183,9 @@ def make_run(tmp_path: Path) -> Any:
         return write(tmp_path / "runs", **{"created": f"2026-01-01T00:{next(minutes):02}:00+00:00"} | options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def write_toy_run() -> Any:
+    """`write`, for fixtures that several tests share."""
+    return write

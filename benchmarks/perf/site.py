@@ -1,0 +1,193 @@
+"""A site of thousands of runs: how long it takes, what it weighs.
+
+    python benchmarks/perf/site.py [--runs 5000] [--utterances 1000] [--keep FOLDER]
+
+The runs are made up: every corpus of the package, known encoders, two heads and three kinds of folds, five folds each;
+their predictions lean towards the right label, by encoder. What is timed is `build_site` in this process, reading and
+writing included, imports not.
+"""
+
+import argparse
+import itertools
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from emobox_hf.corpora.spec import CorpusSpec, list_corpora, load_spec
+from emobox_hf.encoders.known.table import KNOWN_ENCODERS
+from emobox_hf.probes.heads import HEADS, make_head
+from emobox_hf.report.site import build_site
+from emobox_hf.results import (
+    CorpusSettings,
+    EncoderSettings,
+    FoldPredictions,
+    FoldRecord,
+    LayerRecord,
+    PartitionSettings,
+    RunRecord,
+    RunSettings,
+    summarize,
+    write_run,
+)
+from emobox_hf.scores import SCORES, compute_scores
+
+N_FOLDS, N_SPEAKERS = 5, 10
+STEMS = ("fold", "si_fold", "random_fold")
+
+
+def make_runs(root: Path, n_runs: int, n_utterances: int) -> None:
+    """Write made-up runs under a folder."""
+    for number, (corpus, encoder, head, stem, layer) in enumerate(itertools.islice(_choose(), n_runs)):
+        folds = [f"{stem}{i}" for i in range(1, N_FOLDS + 1)]
+        spec = load_spec(corpus)
+        settings = RunSettings(
+            experiment="intra-corpus",
+            package="0.1.0",
+            corpora=(CorpusSettings(name=corpus, version=spec.version),),
+            partition=PartitionSettings(
+                name=corpus,
+                folds=tuple(folds),
+                digests={fold: dict.fromkeys(("train", "validation", "test"), "0" * 64) for fold in folds},
+                trained_labels=spec.emotions,
+                scored_labels=spec.emotions,
+            ),
+            encoder=EncoderSettings(name=encoder, identity=f"{encoder}@{'0' * 40}", layer=layer),
+            probe=make_head(head),
+        )
+        predictions = [_predict(spec, fold, i, n_utterances, number) for i, fold in enumerate(folds)]
+        write_run(root / settings.folder, _record(settings, spec, predictions, number), predictions)
+
+
+def _choose() -> Iterator[tuple[str, str, str, str, str]]:
+    """Corpus, encoder, head, kind of folds and layer, the corpus changing fastest."""
+    encoders = [encoder.id for encoder in KNOWN_ENCODERS.values()]
+    for layer, stem, head, encoder, corpus in itertools.product(
+        ("last", *map(str, range(24))), STEMS, HEADS, encoders, list_corpora()
+    ):
+        yield corpus, encoder, head, stem, layer
+
+
+def _predict(spec: CorpusSpec, fold: str, part: int, n_utterances: int, number: int) -> FoldPredictions:
+    rows = range(part, n_utterances, N_FOLDS)
+    draw, n_labels = np.random.default_rng((number, part)), len(spec.emotions)
+    references = np.array([row // N_SPEAKERS % n_labels for row in rows])
+    logits = draw.normal(size=(len(rows), n_labels))
+    logits[np.arange(len(rows)), references] += 0.5 + number // 32 % 40 / 20
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    keys = [f"{spec.name}-{row:05}" for row in rows]
+    speakers = [f"speaker {row % N_SPEAKERS}" for row in rows]
+    unknown = [None] * len(keys)
+    return FoldPredictions(
+        fold=fold,
+        seed=0,
+        keys=keys,
+        speakers=speakers,
+        genders=unknown,
+        languages=unknown,
+        sentences=unknown,
+        paths=[f"wav/{key}.wav" for key in keys],
+        references=references,
+        probabilities=probabilities.astype(np.float32),
+    )
+
+
+def _record(settings: RunSettings, spec: CorpusSpec, parts: Sequence[FoldPredictions], number: int) -> RunRecord:
+    labels = list(spec.emotions)
+    folds = [_fold_record(part, labels) for part in parts]
+    summary = summarize(parts)
+    ua = summary["ua"].mean
+    layers = [
+        LayerRecord(
+            fold=fold.fold,
+            layer=layer,
+            is_chosen=layer == 8,
+            validation_ua=ua,
+            scores=dict.fromkeys(SCORES, ua * (1 - (layer - 8) ** 2 / 200)),
+        )
+        for fold in folds
+        for layer in range(13)
+        if number % 50 == 0
+    ]
+    return RunRecord(
+        settings=settings,
+        labels=labels,
+        left_out=[],
+        folds=folds,
+        layers=layers,
+        summary=summary,
+        timings={"extraction_s": 12.5, "probing_s": 3.25, "audio_s": 5400.0},
+        machine={"processor": "made up", "n_cores": 2, "n_processes": 1, "peak_memory_mb": 900},
+        versions={"python": "3.11", "emobox-hf": "0.1.0"},
+        created=f"2026-01-{1 + number % 28:02}T{number % 24:02}:{number // 24 % 60:02}:00+00:00",
+    )
+
+
+def _fold_record(part: FoldPredictions, labels: Sequence[str]) -> FoldRecord:
+    predicted = part.probabilities.argmax(axis=1)
+    scores = compute_scores(part.references, predicted, len(labels))
+    leaks = part.fold.startswith("random")
+    return FoldRecord(
+        fold=part.fold,
+        source="made up",
+        validation="20% of each emotion of train, by a hash of the key, seed 0",
+        audit={
+            "verdict": "leak" if leaks else "independent",
+            "test_speakers": N_SPEAKERS,
+            "shared_speakers": N_SPEAKERS if leaks else 0,
+        },
+        seed=0,
+        n_train=len(part.keys) * 3,
+        n_validation=len(part.keys),
+        n_test=len(part.keys),
+        digests={},
+        chosen={"learning_rate": 0.001, "epoch": 63.0},
+        validation_ua=scores.ua,
+        candidates=[{"learning_rate": rate, "validation_ua": scores.ua} for rate in (1e-3, 1e-4)],
+        untrained_classes=[],
+        scores={
+            **scores.values,
+            "recall": dict(zip(labels, scores.recall, strict=True)),
+            "confusion_matrix": [list(row) for row in scores.confusion_matrix],
+            "absent": [],
+        },
+        seconds=3.0,
+    )
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.processor())
+
+
+def main() -> None:
+    """Make the runs, build their site, print what it took."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5000)
+    parser.add_argument("--utterances", type=int, default=1000, help="tested in each run")
+    parser.add_argument("--keep", type=Path, help="make runs and site here, and leave them")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        root = arguments.keep or Path(name)
+        if not (root / "runs").is_dir():
+            make_runs(root / "runs", arguments.runs, arguments.utterances)
+        start = time.perf_counter()
+        n_pages = build_site([root / "runs"], root / "site")
+        seconds = time.perf_counter() - start
+        sizes = [path.stat().st_size for path in (root / "site").rglob("*") if path.is_file()]
+        memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        first_mb = (root / "site" / "index.html").stat().st_size / 1e6
+    print(f"processor           {_processor()}")
+    print(f"runs                {arguments.runs}, {arguments.utterances} tested utterances each")
+    print(f"pages               {n_pages}, {sum(sizes) / 1e6:.0f} MB; leaderboard {first_mb:.1f} MB")
+    print(f"seconds             {seconds:.1f}, {1000 * seconds / arguments.runs:.1f} ms a run")
+    print(f"peak memory, MB     {memory_mb:.0f}")
+
+
+if __name__ == "__main__":
+    main()
