@@ -11,6 +11,7 @@ import argparse
 import itertools
 import platform
 import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,9 @@ import numpy as np
 
 from emobox_hf.corpora.spec import CorpusSpec, list_corpora, load_spec
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS
+from emobox_hf.errors import InputError
 from emobox_hf.probes.heads import HEADS, make_head
+from emobox_hf.report.kinds import KINDS, make_tables
 from emobox_hf.report.site import build_site
 from emobox_hf.results import (
     CorpusSettings,
@@ -159,6 +162,48 @@ def _fold_record(part: FoldPredictions, labels: Sequence[str]) -> FoldRecord:
     )
 
 
+def time_reports(root: Path) -> dict[str, float]:
+    """Seconds that each kind of report takes, records read and text made."""
+    seconds = {}
+    for kind in KINDS:
+        start = time.perf_counter()
+        try:
+            tables = make_tables(kind, [root])
+        except InputError:  # no run that it is made of
+            continue
+        for table in tables:
+            table.to_text()
+        seconds[kind] = time.perf_counter() - start
+    return seconds
+
+
+def time_sorting(page: Path) -> float:
+    """Milliseconds of the slowest column to sort the leaderboard by, layout included, the best of five clicks each."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    try:
+        driver.get(page.resolve().as_uri())
+        return float(driver.execute_script(SORTING))
+    finally:
+        driver.quit()
+
+
+SORTING = """
+    return Math.max(...[...document.querySelectorAll("#leaderboard th button")].map((button) =>
+        Math.min(...[1, 2, 3, 4, 5].map(() => {
+            const start = performance.now();
+            button.click();
+            document.body.getBoundingClientRect();
+            return performance.now() - start;
+        }))));
+"""
+
+
 def _processor() -> str:
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
@@ -171,6 +216,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5000)
     parser.add_argument("--utterances", type=int, default=1000, help="tested in each run")
     parser.add_argument("--keep", type=Path, help="make runs and site here, and leave them")
+    parser.add_argument("--reports", action="store_true", help="time `emobox report` of every kind, too")
+    parser.add_argument("--browser", action="store_true", help="time sorting of the leaderboard in Chromium, too")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         root = arguments.keep or Path(name)
@@ -182,11 +229,17 @@ def main() -> None:
         sizes = [path.stat().st_size for path in (root / "site").rglob("*") if path.is_file()]
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         first_mb = (root / "site" / "index.html").stat().st_size / 1e6
+        reports = time_reports(root / "runs") if arguments.reports else {}
+        sorting_ms = time_sorting(root / "site" / "index.html") if arguments.browser else None
     print(f"processor           {_processor()}")
     print(f"runs                {arguments.runs}, {arguments.utterances} tested utterances each")
     print(f"pages               {n_pages}, {sum(sizes) / 1e6:.0f} MB; leaderboard {first_mb:.1f} MB")
     print(f"seconds             {seconds:.1f}, {1000 * seconds / arguments.runs:.1f} ms a run")
     print(f"peak memory, MB     {memory_mb:.0f}")
+    for kind, spent in reports.items():
+        print(f"report {kind:12} {spent:.1f} s")
+    if sorting_ms is not None:
+        print(f"slowest column      {sorting_ms:.0f} ms to sort by")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,9 @@ def write(
     With `is_summed` the summary is that of the predictions, which are in the first fold unless `fold_of` says else.
     """
     if labels is None:
-        labels = load_spec(corpus).emotions if corpus in list_corpora() and not pair else LABELS
+        used = {name for _, _, *names in tested for name in names}
+        known = load_spec(corpus).emotions if corpus in list_corpora() and not pair else ()
+        labels = known if used <= set(known) else LABELS
     scores: dict[str, Any] = dict.fromkeys(SCORES, ua) | {"wa": wa, "recall": {}, "absent": list(absent)}
     scores["confusion_matrix"] = np.diag(support or [2] * len(labels)).tolist()
     names = [*pair[0], pair[1]] if pair else [corpus]

@@ -77,7 +77,7 @@
   }
 
   function leaderboard(table) {
-    const { scores, rows: lists } = embedded();
+    const { scores, marks: meanings, rows: lists } = embedded();
     const rows = lists.map((list) => {
       const [page, corpus, tested, languages, encoder, details, head, protocol, nFolds, nLabels, marks, made, ...values] = list;
       const words = [corpus, ...languages, encoder, details, head, protocol, made].join(" ").toLowerCase();
@@ -109,7 +109,7 @@
 
     function fillEncoder(cell, row) {
       cell.append(make("a", { href: `runs/${row.page}.html` }, row.encoder));
-      for (const mark of row.marks) cell.append(" ", make("abbr", { title: data.marks[mark] }, mark));
+      for (const mark of row.marks) cell.append(" ", make("abbr", { title: meanings[mark] }, mark));
       if (row.details) cell.append(make("span", { class: "details" }, row.details));
     }
 
