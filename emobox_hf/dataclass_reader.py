@@ -1,6 +1,7 @@
 """From tables of TOML or JSON to frozen dataclasses, every field checked against its type hint."""
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -41,6 +42,9 @@ def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
     return _expect(hint, value, where)
 
 
+_hints_of = functools.cache(typing.get_type_hints)
+
+
 def _read_table(kind: type, table: dict[str, typing.Any], where: str) -> typing.Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if unknown := sorted(set(table) - set(fields)):
@@ -52,7 +56,7 @@ def _read_table(kind: type, table: dict[str, typing.Any], where: str) -> typing.
     ]
     if absent := [name for name in required if name not in table]:
         raise InputError(f"{where}: missing {', '.join(absent)}")
-    hints = typing.get_type_hints(kind)
+    hints = _hints_of(kind)
     return kind(**{name: read_as(hints[name], value, f"{where}: {name}") for name, value in table.items()})
 
 

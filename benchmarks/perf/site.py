@@ -69,8 +69,8 @@ def make_runs(root: Path, n_runs: int, n_utterances: int) -> None:
 def _choose() -> Iterator[tuple[str, str, str, str, str]]:
     """Corpus, encoder, head, kind of folds and layer, the corpus changing fastest."""
     encoders = [encoder.id for encoder in KNOWN_ENCODERS.values()]
-    for layer, stem, head, encoder, corpus in itertools.product(
-        ("last", *map(str, range(24))), STEMS, HEADS, encoders, list_corpora()
+    for layer, head, encoder, stem, corpus in itertools.product(
+        ("last", *map(str, range(24))), HEADS, encoders, STEMS, list_corpora()
     ):
         yield corpus, encoder, head, stem, layer
 

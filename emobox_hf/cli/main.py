@@ -12,6 +12,7 @@ from emobox_hf import __version__
 from emobox_hf.cli import (
     audit,
     bench,
+    compare,
     corpora,
     encoders,
     probe,
@@ -27,7 +28,7 @@ from emobox_hf.defaults import apply_defaults, check_names, find_config, list_na
 from emobox_hf.errors import InputError
 from emobox_hf.options import Parser
 
-GROUPS = (corpora, encoders, audit, split, repositories, probe, pseudo_labels, series, report, store, bench)
+GROUPS = (corpora, encoders, audit, split, repositories, probe, pseudo_labels, series, report, compare, store, bench)
 
 
 def build_parser() -> Parser:

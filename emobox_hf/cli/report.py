@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emobox_hf.cli.formats import add_formats, print_tables
 from emobox_hf.cli.places import add_places
 from emobox_hf.errors import InputError, suggest
 
@@ -40,18 +41,14 @@ def add_verbs(verbs: Any) -> None:
         "the licences before such a site is passed on",
     )
     verb.add_argument("--figure", type=Path, help="draw it to this file, .png, .svg or .pdf (layers, cross, noise)")
-    form = verb.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="print JSON")
-    form.add_argument("--markdown", action="store_true", help="print Markdown")
-    form.add_argument("--latex", action="store_true", help="print LaTeX, for booktabs")
-    form.add_argument("--csv", action="store_true", help="print comma-separated values, in full")
+    add_formats(verb)
     verb.set_defaults(run=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
     from emobox_hf.report.figures import DRAWINGS
     from emobox_hf.report.kinds import KINDS, ReportOptions, make_tables
-    from emobox_hf.report.table import Table, align
+    from emobox_hf.report.table import align
 
     if arguments.kind == "list":
         texts = {name: kind.text for name, kind in KINDS.items()} | {SITE: "a folder of pages of all runs, to --out"}
@@ -70,13 +67,7 @@ def _report(arguments: argparse.Namespace) -> int:
         tables = _compare_pseudo_labels(arguments)
     else:
         tables = make_tables(arguments.kind, arguments.runs, options)
-    if arguments.json:
-        print(json.dumps([table.to_dict() for table in tables], indent=1, ensure_ascii=False))
-    elif arguments.markdown or arguments.latex or arguments.csv:
-        write = Table.to_markdown if arguments.markdown else Table.to_latex if arguments.latex else Table.to_csv
-        print("\n".join(write(table) for table in tables), end="")
-    else:
-        print("\n\n".join(table.to_text() for table in tables))
+    print_tables(tables, arguments)
     if arguments.figure:
         DRAWINGS[arguments.kind](tables, arguments.figure)
     return 0

@@ -162,7 +162,7 @@ class LinearHead(_Settings):
     is_random: ClassVar[bool] = False
 
     seeds: tuple[int, ...] = (0,)
-    regularisation: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1)
+    regularisation: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2)
     standardize: bool = True
     refit: bool = True
     max_iterations: int = 2000

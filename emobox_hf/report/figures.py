@@ -1,6 +1,6 @@
 """Figures from records; matplotlib is the extra `report`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file
 from emobox_hf.report.table import Estimate, Table, value_of_cell
 from emobox_hf.results import read_record
+from emobox_hf.scores import Ranking
 
 
 def draw_confusion(folder: Path) -> Path:
@@ -97,6 +98,55 @@ def draw_noise(tables: Sequence[Table], path: Path) -> Path:
     axes.set_ylabel("UA, %")
     axes.legend()
     return _save(figure, path)
+
+
+def draw_ranks(ranking: Ranking, names: Sequence[str], path: Path) -> Path:
+    """A critical-difference diagram: systems on a line of mean ranks, bars over those that are not told apart.
+
+    A bar joins systems that no pair of which differs by Wilcoxon's test with Holm's correction at 0.05; Nemenyi's
+    critical difference is drawn above, for scale.
+    """
+    order = sorted(range(len(names)), key=lambda i: ranking.mean_ranks[i])
+    alike = {frozenset((pair.first, pair.second)) for pair in ranking.pairs if pair.p_holm >= 0.05}
+    half = (len(order) + 1) // 2
+    figure = _new_figure(10, 1.6 + 0.3 * half)
+    axes = figure.add_subplot()
+    low, high = 1.0, float(len(order))
+    margin = 0.035 * len(order) * max(map(len, names)) / 2  # room for the names, at nine points a letter
+    axes.set_xlim(high + margin, low - margin)
+    axes.set_ylim(-half - 1.5, 2.2)
+    axes.axis("off")
+    axes.plot([low, high], [0, 0], color="black")
+    for tick in range(1, len(order) + 1):
+        axes.plot([tick, tick], [0, 0.15], color="black")
+        axes.text(tick, 0.25, str(tick), ha="center", va="bottom")
+    for place, system in enumerate(order):
+        rank, is_left = float(ranking.mean_ranks[system]), place >= half
+        y = -1.2 - (len(order) - 1 - place if is_left else place)
+        edge = high + 0.3 if is_left else low - 0.3
+        axes.plot([rank, rank, edge], [0, y, y], color="black", linewidth=0.8)
+        side = "right" if is_left else "left"
+        axes.text(edge, y, f" {names[system]} ({rank:.2f}) ", ha=side, va="center", fontsize=9)
+    for row, (first, last) in enumerate(_list_cliques(order, alike)):
+        ends = [float(ranking.mean_ranks[order[place]]) for place in (first, last)]
+        axes.plot([ends[0] - 0.05, ends[1] + 0.05], [-0.25 - 0.18 * row] * 2, color="black", linewidth=3)
+    axes.plot([low, low + ranking.critical_difference], [1.4, 1.4], color="grey", linewidth=2)
+    axes.text(low, 1.5, f"Nemenyi's critical difference, {ranking.critical_difference:.2f}", ha="right", va="bottom")
+    return _save(figure, path)
+
+
+def _list_cliques(order: Sequence[int], alike: Collection[frozenset[int]]) -> list[tuple[int, int]]:
+    """The longest stretches of the order no pair of which differs, as places of their ends."""
+    stretches: list[tuple[int, int]] = []
+    for first in range(len(order)):
+        last = first
+        while last + 1 < len(order) and all(
+            frozenset((order[place], order[last + 1])) in alike for place in range(first, last + 1)
+        ):
+            last += 1
+        if last > first and not (stretches and stretches[-1][1] >= last):
+            stretches.append((first, last))
+    return stretches
 
 
 DRAWINGS: Mapping[str, Callable[[Sequence[Table], Path], Path]] = {

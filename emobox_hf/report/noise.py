@@ -1,16 +1,18 @@
 """Label noise: how far predictions made without an utterance's own label disagree with that label."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emobox_hf.corpora.configurations import RANDOM
 from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run, show_summary
 from emobox_hf.report.table import Cell, Table, percent
-from emobox_hf.results import FoldPredictions, estimate_parts, join_folds, pool_folds, read_predictions
-from emobox_hf.scores import SCORES, apply_temperature, confusion_matrix, kappa, per_class_recall
+from emobox_hf.results import FoldPredictions, estimate_parts, join_folds, list_parts, pool_folds, read_predictions
+from emobox_hf.scores import SCORES, apply_temperature, confusion_matrix, estimate, kappa, per_class_recall
 
 CIRCULAR = (
     "Circular: the probes that are scored are those that doubt, so what they predict wrongly goes first and a rise is "
@@ -20,11 +22,11 @@ CIRCULAR = (
 NOT_CIRCULAR = (
     "Another model doubts than the probes that are scored, so a rise beyond the last column has another cause."
 )
+MOST_SHOWN = 50
 REMOVED = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
 
 
-@dataclass(frozen=True)
-class Doubt:
+class Doubt(NamedTuple):
     """How little a model agrees with the label of one utterance that it was not trained on.
 
     Attributes:
@@ -49,9 +51,9 @@ def noise_tables(runs: Sequence[Run]) -> list[Table]:
     Raises:
         InputError: There is no run on random folds.
     """
-    chosen = [run for run in runs if run.kind_of_folds == RANDOM]
-    details = (table for run in chosen for table in (noise_curve(run), doubt_table(run)))
-    return [agreement_table(chosen), *details]
+    chosen = [_read(run) for run in runs if run.kind_of_folds == RANDOM]
+    details = (table for one in chosen for table in (_curve(one, REMOVED, one.doubts, ""), _doubt_table(one)))
+    return [_agreement_table(chosen), *details]
 
 
 def list_doubts(run: Run) -> list[Doubt]:
@@ -60,32 +62,56 @@ def list_doubts(run: Run) -> list[Doubt]:
     Raises:
         InputError: The predictions cannot be read.
     """
+    return _read(run).doubts
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A run with what it predicted, all folds of a seed as one, and whom it doubts."""
+
+    run: Run
+    parts: list[FoldPredictions]
+    doubts: list[Doubt]
+
+
+def _read(run: Run) -> _Read:
     labels = run.record.labels
     temperatures = {(fold.fold, fold.seed): fold.calibration.get("temperature", 1.0) for fold in run.record.folds}
-    predictions = [
-        replace(one, probabilities=apply_temperature(one.probabilities, temperatures.get((one.fold, one.seed), 1.0)))
-        for one in read_predictions(run.folder, labels)
-    ]
+    predictions = read_predictions(run.folder, labels)
+    calibrated = np.concatenate(
+        [apply_temperature(one.probabilities, temperatures.get((one.fold, one.seed), 1.0)) for one in predictions]
+    )
     whole = join_folds(predictions)
-    rows_of: dict[str, list[int]] = {}
-    for row, key in enumerate(whole.keys):
-        rows_of.setdefault(key, []).append(row)
-    doubts = []
-    for key, rows in rows_of.items():
-        mean = whole.probabilities[rows].mean(axis=0)
-        reference = int(whole.references[rows[0]])
-        margin = float(mean[reference] - np.delete(mean, reference).max())
-        doubts.append(Doubt(key, whole.paths[rows[0]], labels[reference], labels[int(mean.argmax())], margin))
-    return sorted(doubts, key=lambda doubt: (doubt.margin, doubt.key))
+    # Utterances in the order in which they come first; a later seed or fold tests them again.
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(whole.keys))}
+    place = np.array([numbers[key] for key in whole.keys])
+    first = np.unique(place, return_index=True)[1]
+    mean = np.zeros((len(numbers), len(labels)))
+    np.add.at(mean, place, calibrated)
+    mean /= np.bincount(place)[:, None]
+    rows, references = np.arange(len(mean)), whole.references[first]
+    own = mean[rows, references]
+    others = mean.copy()
+    others[rows, references] = -1
+    found = zip(numbers, first, references, mean.argmax(axis=1), own - others.max(axis=1), strict=True)
+    doubts = [
+        Doubt(key, whole.paths[row], labels[reference], labels[choice], float(margin))
+        for key, row, reference, choice, margin in found
+    ]
+    return _Read(run, pool_folds(predictions), sorted(doubts, key=lambda doubt: (doubt.margin, doubt.key)))
 
 
-def doubt_table(run: Run, n: int = 50) -> Table:
+def doubt_table(run: Run, n: int = MOST_SHOWN) -> Table:
     """The most doubtful utterances, to listen to."""
+    return _doubt_table(_read(run), n)
+
+
+def _doubt_table(one: _Read, n: int = MOST_SHOWN) -> Table:
     note = (
         "margin: probability of the label minus the highest other, by probes that did not train on the utterance, each "
         "at the temperature that its validation part asks for, so that folds of different C are alike"
     )
-    return show_doubts(f"{run.corpus}: labels that {run.encoder} doubts most", list_doubts(run)[:n], note)
+    return show_doubts(f"{one.run.corpus}: labels that {one.run.encoder} doubts most", one.doubts[:n], note)
 
 
 def show_doubts(title: str, doubts: Sequence[Doubt], note: str) -> Table:
@@ -113,31 +139,45 @@ def noise_curve(
         ranking: Keys, most doubtful first, of a model of another origin; utterances that are not among them are kept.
         ranked_by: Its name.
     """
-    doubts = list_doubts(run)
-    if ranking is not None:
-        place = {key: number for number, key in enumerate(ranking)}
-        doubts.sort(key=lambda doubt: (place.get(doubt.key, len(place)), doubt.key))
-    parts = pool_folds(read_predictions(run.folder, run.record.labels))
-    keys = [doubt.key for doubt in doubts]
-    order = np.random.default_rng(0).permutation(len(keys))
+    one = _read(run)
+    if ranking is None:
+        return _curve(one, removed, one.doubts, "")
+    place = {key: number for number, key in enumerate(ranking)}
+    ranked = sorted(one.doubts, key=lambda doubt: (place.get(doubt.key, len(place)), doubt.key))
+    return _curve(one, removed, ranked, ranked_by)
+
+
+def _curve(one: _Read, removed: Sequence[float], doubts: Sequence[Doubt], ranked_by: str) -> Table:
+    parts, units = list_parts(one.parts)
+    number_of = {name: number for number, name in enumerate(dict.fromkeys(name for unit in units for name in unit))}
+    numbers = [np.array([number_of[name] for name in unit]) for unit in units]
+    rank_of = {doubt.key: rank for rank, doubt in enumerate(doubts)}
+    ranks = [np.array([rank_of[key] for key in part.keys]) for part in one.parts]
+    drawn = np.random.default_rng(0).permutation(len(doubts))
+    at_random = [np.argsort(drawn)[rank] for rank in ranks]
+
+    def score(name: str, places: Sequence[NDArray[np.int64]], n: int) -> Cell:
+        """A score of all but the `n` utterances whose places come first."""
+        kept = [np.flatnonzero(place >= n) for place in places]
+        names = [unit[rows].tolist() for unit, rows in zip(numbers, kept, strict=True)]
+        some = [
+            part.take(rows, speakers=None if part.speakers is None else named)
+            for part, rows, named in zip(parts, kept, names, strict=True)
+        ]
+        return show_summary(name, *estimate(SCORES[name], some, names))
+
     rows = []
     for share in removed:
-        n = round(share * len(keys))
-        kept, chance = set(keys[n:]), {keys[place] for place in order[n:]}
-        scores = (_score(parts, kept, "ua"), _score(parts, kept, "macro_f1"), _score(parts, chance, "ua"))
-        rows.append((percent(share), len(kept), *scores))
+        n = round(share * len(doubts))
+        scores = (score("ua", ranks, n), score("macro_f1", ranks, n), score("ua", at_random, n))
+        rows.append((percent(share), len(doubts) - n, *scores))
+    by = f" by {ranked_by}" if ranked_by else ""
     return Table(
-        f"{run.corpus}: {run.encoder} without the most doubtful{f' by {ranked_by}' if ranking is not None else ''}",
+        f"{one.run.corpus}: {one.run.encoder} without the most doubtful{by}",
         ("% removed", "utterances", "UA", "macro F1", "UA, removed at random"),
         tuple(rows),
-        (CIRCULAR if ranking is None else NOT_CIRCULAR,),
+        (NOT_CIRCULAR if ranked_by else CIRCULAR,),
     )
-
-
-def _score(parts: Sequence[FoldPredictions], keys: set[str], name: str) -> Cell:
-    """A score of some of the test utterances, averaged over seeds, with its interval."""
-    some = [one.take([row for row, key in enumerate(one.keys) if key in keys]) for one in parts]
-    return show_summary(name, *estimate_parts(SCORES[name], some))
 
 
 def agreement_table(runs: Sequence[Run]) -> Table:
@@ -149,17 +189,23 @@ def agreement_table(runs: Sequence[Run]) -> Table:
     chosen = [run for run in runs if run.settings.experiment == "intra-corpus"]
     if not chosen:
         raise InputError("expected runs inside corpora, found none; run `emobox probe --folds random`")
+    return _agreement_table([_read(run) for run in chosen])
+
+
+def _agreement_table(chosen: Sequence[_Read]) -> Table:
+    if not chosen:
+        raise InputError("expected runs on random folds, found none; run `emobox probe --folds random`")
     rows = []
-    for run in chosen:
-        labels = run.record.labels
-        parts = pool_folds(read_predictions(run.folder, labels))
-        counts = [confusion_matrix(one.references, one.predicted, len(labels)) for one in parts]
+    for one in chosen:
+        labels = one.run.record.labels
+        counts = [confusion_matrix(part.references, part.predicted, len(labels)) for part in one.parts]
         recalls = np.mean([per_class_recall(matrix) for matrix in counts], axis=0)
         worst, label = min((value, label) for label, value in zip(labels, recalls, strict=True) if not np.isnan(value))
         agreement = float(np.mean([kappa(matrix) for matrix in counts]))
-        name = f"{run.corpus}, {run.kind_of_folds} folds"
-        agree = show_summary("wa", *estimate_parts(SCORES["wa"], parts))
-        rows.append((name, run.encoder, len(parts[0].keys), f"{agreement:.2f}", agree, f"{label} {100 * worst:.0f} %"))
+        name = f"{one.run.corpus}, {one.run.kind_of_folds} folds"
+        agree = show_summary("wa", *estimate_parts(SCORES["wa"], one.parts))
+        n = len(one.parts[0].keys)
+        rows.append((name, one.run.encoder, n, f"{agreement:.2f}", agree, f"{label} {100 * worst:.0f} %"))
     return Table(
         "Agreement of predictions with labels",
         ("corpus", "encoder", "utterances", "kappa", "agree %", "least agreed on"),

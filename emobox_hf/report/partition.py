@@ -110,12 +110,9 @@ def _n_trained(run: Run) -> float:
 
 
 def _has_same_folds(one: Run, other: Run) -> bool:
-    """Whether two runs test the same sets of utterances, and all others of each fold train or validate."""
-    folds = [
-        {(fold.digests.get("test"), fold.n_train + fold.n_validation) for fold in run.record.folds}
-        for run in (one, other)
-    ]
-    return folds[0] == folds[1] and all(digest for digest, _ in folds[0])
+    """Whether two runs test the same sets of utterances, so that the others of each fold are the same, too."""
+    tests = [{fold.digests.get("test") for fold in run.record.folds} for run in (one, other)]
+    return tests[0] == tests[1] and None not in tests[0]
 
 
 def _without_retakes(predictions: Sequence[FoldPredictions]) -> list[FoldPredictions] | None:

@@ -29,7 +29,7 @@ from emobox_hf.results.settings import (
     PartitionSettings,
     RunSettings,
 )
-from emobox_hf.results.summary import ScoreSummary, compare, estimate_parts, pool_folds, summarize
+from emobox_hf.results.summary import ScoreSummary, compare, estimate_parts, list_parts, pool_folds, summarize
 
 __all__ = [
     "ALL_LAYERS",
@@ -52,6 +52,7 @@ __all__ = [
     "estimate_parts",
     "is_finished",
     "join_folds",
+    "list_parts",
     "pool_folds",
     "read_columns",
     "read_prediction_table",

@@ -61,10 +61,12 @@ class FoldPredictions:
 
     def take(self, rows: Sequence[int]) -> "FoldPredictions":
         """Some of the rows, in the order given."""
-        named: dict[str, Any] = {
-            name: [getattr(self, name)[row] for row in rows]
-            for name in ("keys", "speakers", "genders", "languages", "sentences", "paths")
+        if len(rows) == len(self.keys) and list(rows) == list(range(len(rows))):
+            return self
+        columns = {
+            name: getattr(self, name) for name in ("keys", "speakers", "genders", "languages", "sentences", "paths")
         }
+        named: dict[str, Any] = {name: [column[row] for row in rows] for name, column in columns.items()}
         return replace(self, references=self.references[rows], probabilities=self.probabilities[rows], **named)
 
 

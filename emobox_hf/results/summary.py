@@ -39,8 +39,8 @@ class ScoreSummary:
 
 def summarize(predictions: Sequence[FoldPredictions]) -> dict[str, ScoreSummary]:
     """Every score of `scores.SCORES` that the predictions of a run, of all folds and seeds, suffice for."""
-    parts, units = _list_parts(predictions)
-    pooled_parts, pooled_units = _list_parts(pool_folds(predictions))
+    parts, units = list_parts(predictions)
+    pooled_parts, pooled_units = list_parts(pool_folds(predictions))
     summaries = {}
     for score in SCORES.values():
         if not all(score.is_computable(rows) for rows in parts):
@@ -76,13 +76,13 @@ def compare(score: Score, first: Sequence[FoldPredictions], second: Sequence[Fol
         [one.take([row for row, key in enumerate(one.keys) if key in both]) for one in pool_folds(predictions)]
         for predictions in (first, second)
     ]
-    (one, one_units), (other, other_units) = map(_list_parts, sides)
+    (one, one_units), (other, other_units) = map(list_parts, sides)
     return estimate_difference(score, one, other, one_units, other_units)
 
 
 def estimate_parts(score: Score, parts: Sequence[FoldPredictions]) -> tuple[float, Interval]:
     """The mean of a score over parts, such as the seeds of `pool_folds`, and its interval."""
-    return estimate(score, *_list_parts(parts))
+    return estimate(score, *list_parts(parts))
 
 
 def pool_folds(predictions: Sequence[FoldPredictions]) -> list[FoldPredictions]:
@@ -91,8 +91,8 @@ def pool_folds(predictions: Sequence[FoldPredictions]) -> list[FoldPredictions]:
     return [join_folds([one for one in predictions if one.seed == seed]) for seed in seeds]
 
 
-def _list_parts(predictions: Sequence[FoldPredictions]) -> tuple[list[Rows], list[Sequence[object]]]:
-    """Rows of each, and what is left out in turn: speakers where all of them are known, else utterances."""
+def list_parts(predictions: Sequence[FoldPredictions]) -> tuple[list[Rows], list[Sequence[object]]]:
+    """Rows of each part, and what is left out in turn: speakers where all of them are known, else utterances."""
     parts = [one.rows for one in predictions]
     if all(rows.speakers is not None for rows in parts):
         return parts, [one.speakers for one in predictions]

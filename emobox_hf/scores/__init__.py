@@ -32,12 +32,15 @@ from emobox_hf.scores.intervals import (
     score_differences,
     score_intervals,
 )
+from emobox_hf.scores.ranking import RankedPair, Ranking, holm, rank_systems
 from emobox_hf.scores.table import SCORES, Rows, Score, Scores, shown_scores
 
 __all__ = [
     "SCORES",
     "Difference",
     "Interval",
+    "RankedPair",
+    "Ranking",
     "Rows",
     "Score",
     "Scores",
@@ -49,6 +52,7 @@ __all__ = [
     "estimate",
     "estimate_difference",
     "fit_temperature",
+    "holm",
     "kappa",
     "macro_f1",
     "mean_over_folds",
@@ -56,6 +60,7 @@ __all__ = [
     "per_class_precision",
     "per_class_recall",
     "per_class_support",
+    "rank_systems",
     "score_confusion",
     "score_differences",
     "score_intervals",
