@@ -134,6 +134,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from emobox_hf.corpora.spec import load_spec
     from emobox_hf.experiments.request import make_request
     from emobox_hf.report.figures import draw_confusion
+    from emobox_hf.report.site import build_site
     from emobox_hf.sources.fetch_corpus import fetch_corpus
     from emobox_hf.sources.fetch_encoder import FETCHABLE, fetch_encoder
 
@@ -150,4 +151,6 @@ def _demo(arguments: argparse.Namespace) -> int:
         overwrite=arguments.overwrite,
     )
     print(draw_confusion(run_and_show(request, as_json=arguments.json)), file=out)
+    build_site([arguments.output], arguments.output / "site")
+    print(arguments.output / "site" / "index.html", file=out)
     return 0

@@ -20,7 +20,7 @@ def add_verbs(verbs: Any) -> None:
     verb = verbs.add_parser("report", help="tables and figures from finished runs")
     verb.add_argument(
         "kind",
-        help="benchmark, cross, layers, partition, noise, languages; `list` tells of each; site: pages of them all",
+        help="benchmark, cross, layers, partition, groups, noise, languages, site; `list` tells of each",
     )
     verb.add_argument("runs", type=Path, nargs="*", default=[Path("runs")], help="the folders they are under")
     verb.add_argument("--score", default="ua", help="of the benchmark and languages tables, such as wa")

@@ -9,6 +9,7 @@ from emobox_hf.errors import InputError, suggest
 from emobox_hf.report.benchmark import benchmark_table
 from emobox_hf.report.collect import Run, find_runs
 from emobox_hf.report.cross import cross_tables, paper_tables
+from emobox_hf.report.groups import groups_tables
 from emobox_hf.report.languages import languages_tables
 from emobox_hf.report.layers import layers_table
 from emobox_hf.report.noise import noise_tables
@@ -74,6 +75,10 @@ KINDS: Mapping[str, Kind] = {
     "cross": Kind("who trains by who tests", _cross),
     "layers": Kind("UA by layer", lambda runs, options: [layers_table(runs)]),
     "partition": Kind("one encoder under several kinds of folds", lambda runs, options: [partition_table(runs)]),
+    "groups": Kind(
+        "for whom a run works: by gender, language and speaker",
+        lambda runs, options: groups_tables(runs, score=options.score),
+    ),
     "noise": Kind(
         "labels that probes on random folds doubt, or that pseudo-labels differ from",
         lambda runs, options: noise_tables(runs),

@@ -30,7 +30,8 @@ def layers_table(runs: Sequence[Run]) -> Table:
     marks = {(len(rows) - 1, j): mark for j, run in enumerate(chosen, start=1) if (mark := mark_run(run).marks)}
     notes = [
         "UA of the test part in percent, mean over folds and seeds. Layer 0 is the input of the first block. In "
-        "each fold the best layer is chosen by validation; weighted is one probe on a learned sum of all layers."
+        "each fold the best layer is chosen by validation; weighted is one probe on a learned sum of all layers. In "
+        "brackets: 95 % intervals over test speakers (utterances where speakers are unknown)."
     ]
     for title, run in zip(titles, chosen, strict=True):
         notes.append(f"Chosen by validation for {title}: layer {_tell_choices(run)}.")

@@ -62,11 +62,16 @@ def partition_table(runs: Sequence[Run]) -> Table:
             f"{SAME}: both test the same parts, and the same others train or validate; only the draw of the validation "
             "part differs, so there is no difference of partitions to be estimated."
         )
+    if any(row[_OVER] == ALL_RETAKES for row in rows):
+        notes.append(
+            f"{ALL_RETAKES}: of every test utterance another take is trained on, so that what a known speaker is worth "
+            "cannot be told from what a known sentence is."
+        )
     return Table("What a partition is worth", columns, tuple(rows), tuple(notes), marks)
 
 
 _FOLDS, _TRAINED, _OVER = 2, 3, 6
-SAME = "same folds"
+SAME, ALL_RETAKES = "same folds", "none left"
 
 
 def _add_rows(
@@ -96,7 +101,9 @@ def _add_rows(
             marks[len(rows), _TRAINED] = TRAINED_ON_MORE
         rows.append((*row, *_show_difference(compare(SCORES["ua"], found, base))))
         fresh = _without_retakes(found) if kind == RANDOM else None
-        if fresh is not None:
+        if fresh == []:
+            rows.append((*place, NO_RETAKES, None, None, None, ALL_RETAKES, None, None))
+        elif fresh is not None:
             rows.append((*place, NO_RETAKES, None, None, None, *_show_difference(compare(SCORES["ua"], fresh, base))))
 
 
@@ -131,5 +138,6 @@ def _without_retakes(predictions: Sequence[FoldPredictions]) -> list[FoldPredict
     for one in predictions:
         named = zip(one.speakers, one.sentences, one.references.tolist(), strict=True)
         kept.append(one.take([row for row, take in enumerate(named) if take[1] is None or len(takes[take]) == 1]))
-    n_kept = sum(len(one.keys) for one in kept)
-    return [one for one in kept if one.keys] if 0 < n_kept < sum(len(one.keys) for one in predictions) else None
+    if sum(len(one.keys) for one in kept) == sum(len(one.keys) for one in predictions):
+        return None
+    return [one for one in kept if one.keys]

@@ -105,6 +105,25 @@ def test_of_repeated_takes_the_difference_is_told_apart(make_run: Any) -> None:
     assert rows["random"]["over si"] == pytest.approx(10.0)
 
 
+def test_where_every_utterance_has_another_take_that_is_said(make_run: Any) -> None:
+    right = predicted([5, 6, 7, 4, 6, 8])
+    runs = [
+        make_kind(make_run, "si_fold1", [5] * 6),
+        make_run(
+            folds=["random_fold1", "random_fold2"],
+            labels=PAIR,
+            corpus="mine",
+            tested=right,
+            sentences={key: "the same" for key, *_ in right},
+            fold_of={key: f"random_fold{1 + int(key[-1]) % 2}" for key, *_ in right},
+            is_summed=True,
+        ),
+    ]
+    table = partition_table(runs)
+    assert rows_of(table)["random, without retakes"]["over si"] == "none left"
+    assert any("cannot be told from what a known sentence is" in note for note in table.notes)
+
+
 def test_without_speakers_utterances_are_units(make_run: Any) -> None:
     nameless = [(key, None, *rest) for key, _, *rest in predicted([5, 6, 7, 4, 6, 8])]
     runs = [
