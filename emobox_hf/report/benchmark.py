@@ -4,14 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from emobox_hf.encoders.known.table import find_known
 from emobox_hf.report.chance import majority
 from emobox_hf.report.collect import Run, name_runs, published_runs
 from emobox_hf.report.protocol import CONTAMINATED, LEAK, MEANINGS, Marked, choose_run, explain, mark_runs
 from emobox_hf.report.reference import PAPER_CLASSES, PAPER_METRICS, PAPER_NOTE, paper_scores
-from emobox_hf.report.table import Cell, Table, value_of_cell
+from emobox_hf.report.table import Cell, Table, mean_of_cells
 from emobox_hf.scores import SCORES
 
 
@@ -56,7 +54,7 @@ def benchmark_table(runs: Sequence[Run], *, score: str = "ua", with_contaminated
     marks = {(i, j): mark for j, column in enumerate(columns, start=3) for i, mark in enumerate(column.marks) if mark}
     for j, column in enumerate(columns, start=3):
         counted = [i for i in common if i in column.places]
-        means.append(_mean([column.cells[i] for i in counted]))
+        means.append(mean_of_cells([column.cells[i] for i in counted]))
         if len(counted) < len(common):
             notes.append(f"{column.title}: mean over {len(counted)} of them.")
         kept = {mark for i in counted for mark in column.marks[i] if mark in (LEAK, CONTAMINATED)}
@@ -133,8 +131,3 @@ def _paper(corpus: str, score: str) -> dict[str, float]:
 
 def _best(scores: dict[str, float]) -> str:
     return "{1:.1f} {0}".format(*max(scores.items(), key=lambda item: item[1])) if scores else ""
-
-
-def _mean(cells: Sequence[Cell]) -> float | None:
-    known = [value for cell in cells if (value := value_of_cell(cell)) is not None]
-    return float(np.mean(known)) if known else None

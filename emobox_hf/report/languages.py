@@ -3,13 +3,11 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-import numpy as np
-
 from emobox_hf.corpora.spec import list_corpora, load_spec
 from emobox_hf.encoders.known.table import KnownEncoder, find_known
 from emobox_hf.report.collect import Run, name_runs, published_runs
 from emobox_hf.report.protocol import choose_run, explain, mark_runs
-from emobox_hf.report.table import Cell, Table
+from emobox_hf.report.table import Cell, Table, mean_of_cells
 from emobox_hf.scores import SCORES
 
 SEEN, PARTLY, UNSEEN, UNKNOWN = "seen", "partly", "unseen", "unknown"
@@ -30,7 +28,7 @@ def languages_tables(runs: Sequence[Run], *, score: str = "ua", with_contaminate
     for run, name in zip(chosen, name_runs(chosen), strict=True):
         by_place[name, run.corpus].append(run)
     names, corpora = (sorted({place[side] for place in by_place}) for side in (0, 1))
-    groups: dict[tuple[str, str], list[float | None]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[Cell]] = defaultdict(list)
     detail: list[tuple[Cell, ...]] = []
     marks: dict[tuple[int, int], str] = {}
     for i, corpus in enumerate(corpora):
@@ -47,9 +45,12 @@ def languages_tables(runs: Sequence[Run], *, score: str = "ua", with_contaminate
             if one.marks:
                 marks[i, len(row) - 1] = one.marks
             if one.counts(with_contaminated=with_contaminated):
-                groups[name, kind].append(one.run.score(score))
+                groups[name, kind].append(one.run.estimate(score))
         detail.append(tuple(row))
-    means = tuple((name, *(cell for kind in KINDS for cell in _summarize(groups[name, kind]))) for name in names)
+    means = tuple(
+        (name, *(cell for kind in KINDS for cell in (len(groups[name, kind]), mean_of_cells(groups[name, kind]))))
+        for name in names
+    )
     told = explain(marks.values(), has_means=True, with_contaminated=with_contaminated)
     return [
         Table(
@@ -81,8 +82,3 @@ def tell_language(encoder: KnownEncoder | None, corpus: str) -> str:
 
 def _languages(corpus: str) -> tuple[str, ...]:
     return load_spec(corpus).languages if corpus in list_corpora() else ()
-
-
-def _summarize(values: Sequence[float | None]) -> tuple[int, float | None]:
-    known = [value for value in values if value is not None]
-    return len(known), float(np.mean(known)) if known else None

@@ -11,7 +11,7 @@ from emobox_hf.options import describe
 from emobox_hf.report.chance import majority
 from emobox_hf.report.collect import show_summary
 from emobox_hf.report.reference import PAPER_METRICS, PAPER_NOTE, paper_scores
-from emobox_hf.report.table import NOT_ESTIMABLE, Estimate, align, show
+from emobox_hf.report.table import Estimate, align, show
 from emobox_hf.results import ALL_LAYERS, LAST, EncoderSettings, FoldRecord, RunRecord
 from emobox_hf.scores import SCORES, shown_scores
 
@@ -92,7 +92,7 @@ def _tell_interval(record: RunRecord) -> str:
     if interval is None:
         return ""
     if interval.low is None:
-        return NOT_ESTIMABLE.removeprefix("[n.e.]: ")
+        return "not estimable, from three test speakers or fewer"
     over = f"{100 * interval.confidence:g} % interval over {interval.n_units} test {interval.unit}"
     return over if interval.unit == "speakers" else f"{over}, speakers unknown: too narrow"
 

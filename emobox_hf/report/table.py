@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ class Estimate:
 
 Cell = str | int | float | Estimate | None
 
-NOT_ESTIMABLE = "[n.e.]: not estimable, from three test speakers or fewer"
+NOT_ESTIMABLE = "[n.e.]: not estimable, from three test speakers or fewer (of a mean: in one of its corpora)"
 _LATEX = str.maketrans({char: f"\\{char}" for char in "&%$#_{}"} | {"†": r"$\dagger$", "‡": r"$\ddagger$"})
 
 
@@ -153,6 +154,27 @@ def value_of_cell(cell: Cell) -> float | None:
     if isinstance(cell, Estimate):
         return cell.value
     return None if cell is None or isinstance(cell, str) else float(cell)
+
+
+def mean_of_cells(cells: Sequence[Cell]) -> Cell:
+    """The mean of numbers, with an interval where each has one: that of a mean of independent estimates.
+
+    Distances to the bounds are added in squares, each side by itself (MOVER, Zou and Donner 2008), so the interval says
+    how the mean over these corpora would vary with other test speakers, not with other corpora. Of numbers one of which
+    has no interval the mean has none; None without numbers.
+    """
+    values = [value for cell in cells if (value := value_of_cell(cell)) is not None]
+    if not values:
+        return None
+    mean = sum(values) / len(values)
+    known = [cell for cell in cells if isinstance(cell, Estimate)]
+    if len(known) < len(values):
+        return mean
+    if any(cell.low is None or cell.high is None for cell in known):
+        return Estimate(mean, None, None)
+    below = math.hypot(*(cell.value - cell.low for cell in known if cell.low is not None)) / len(known)
+    above = math.hypot(*(cell.high - cell.value for cell in known if cell.high is not None)) / len(known)
+    return Estimate(mean, mean - below, mean + above)
 
 
 def percent(fraction: float | None) -> float | None:

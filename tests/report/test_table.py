@@ -3,7 +3,9 @@
 import csv
 import json
 
-from emobox_hf.report.table import Estimate, Table
+import pytest
+
+from emobox_hf.report.table import Estimate, Table, mean_of_cells
 
 TABLE = Table(
     "Title", ("corpus", "x", "y"), (("polish", 61.234, None), ("savee", 7, "word")), ("A note.",), {(0, 1): "†"}
@@ -52,7 +54,7 @@ def test_an_interval_stands_behind_its_value_and_one_that_cannot_be_had_is_expla
         "savee   50.0 [n.e.]",
         "cafe_1",
         "",
-        "[n.e.]: not estimable, from three test speakers or fewer.",
+        "[n.e.]: not estimable, from three test speakers or fewer (of a mean: in one of its corpora).",
     ]
     assert "| polish | 58.4 [41.0, 73.9] †§ |" in ESTIMATES.to_markdown()
 
@@ -71,3 +73,13 @@ def test_latex_is_escaped() -> None:
     assert r"polish & 58.4 [41.0, 73.9] $\dagger$§ \\" in latex
     assert r"cafe\_1 &  \\" in latex
     assert latex.count(r"\midrule") == 1
+
+
+def test_the_mean_of_estimates_has_the_interval_of_independent_ones() -> None:
+    cells = [Estimate(50.0, 40.0, 62.0), Estimate(70.0, 60.0, 79.0), None]
+    mean = mean_of_cells(cells)
+    assert isinstance(mean, Estimate)
+    assert (mean.value, mean.low, mean.high) == pytest.approx((60.0, 60 - 200**0.5 / 2, 60 + (144 + 81) ** 0.5 / 2))
+    assert mean_of_cells([*cells, 30.0]) == pytest.approx(50.0)
+    assert mean_of_cells([cells[0], Estimate(70.0, None, None)]) == Estimate(60.0, None, None)
+    assert mean_of_cells([None]) is None
