@@ -9,7 +9,6 @@ writing included, imports not.
 
 import argparse
 import itertools
-import platform
 import resource
 import shutil
 import tempfile
@@ -23,6 +22,7 @@ from emobox_hf.corpora.spec import CorpusSpec, list_corpora, load_spec
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS
 from emobox_hf.errors import InputError
 from emobox_hf.probes.heads import HEADS, make_head
+from emobox_hf.processor import processor_name
 from emobox_hf.report.kinds import KINDS, make_tables
 from emobox_hf.report.site import build_site
 from emobox_hf.results import (
@@ -204,12 +204,6 @@ SORTING = """
 """
 
 
-def _processor() -> str:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return next((line.partition(":")[2].strip() for line in lines if "model name" in line), platform.processor())
-
-
 def main() -> None:
     """Make the runs, build their site, print what it took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -231,7 +225,7 @@ def main() -> None:
         first_mb = (root / "site" / "index.html").stat().st_size / 1e6
         reports = time_reports(root / "runs") if arguments.reports else {}
         sorting_ms = time_sorting(root / "site" / "index.html") if arguments.browser else None
-    print(f"processor           {_processor()}")
+    print(f"processor           {processor_name()}")
     print(f"runs                {arguments.runs}, {arguments.utterances} tested utterances each")
     print(f"pages               {n_pages}, {sum(sizes) / 1e6:.0f} MB; leaderboard {first_mb:.1f} MB")
     print(f"seconds             {seconds:.1f}, {1000 * seconds / arguments.runs:.1f} ms a run")

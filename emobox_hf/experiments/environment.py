@@ -6,10 +6,10 @@ import os
 import platform
 import resource
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emobox_hf import __version__
+from emobox_hf.processor import processor_name
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,7 @@ def describe_host(device: "torch.device") -> dict[str, Any]:
 
     host = {
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "n_cores": os.cpu_count(),
         "n_threads": torch.get_num_threads(),
         "device": str(device),
@@ -49,14 +49,6 @@ def describe_host(device: "torch.device") -> dict[str, Any]:
     if device.type == "cuda":
         host["device_name"] = torch.cuda.get_device_name(device)
     return host
-
-
-def _processor() -> str:
-    """Its name where Linux tells it, else what Python knows."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
 
 
 def peak_memory_mb() -> int:

@@ -9,6 +9,7 @@ from emobox_hf.encoders.baselines.table import trait_of
 from emobox_hf.encoders.encoder import Encoder, load_encoder
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.experiments.launch import Place, place_of
+from emobox_hf.experiments.mixed_precision import warn_of_emulation
 from emobox_hf.experiments.plan import Plan
 from emobox_hf.experiments.source import Source, list_clips
 from emobox_hf.features import (
@@ -129,6 +130,8 @@ def fill_store(plan: Plan, source: Source, place: Place) -> Filled:
     stored = _read_keys(store)
     if all(clip.key in stored for clip in clips):
         return Filled(left_out, 0.0, time.perf_counter() - started)
+    if place.rank == 0:
+        warn_of_emulation(plan.settings.precision, str(place.device).partition(":")[0])
     encoder = _load(plan, place)
     report = extract(
         clips,
@@ -171,7 +174,7 @@ def _load(plan: Plan, place: Place) -> Encoder:
         device=place.device,
         layer="last" if layer == LAST else int(layer),
         context=encoder.context,
-        precision=encoder.mixed_precision,
+        precision=plan.settings.precision,
     )
 
 

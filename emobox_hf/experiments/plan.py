@@ -18,14 +18,16 @@ from emobox_hf.corpora.folds import Partition
 from emobox_hf.corpora.sampling import thin_out
 from emobox_hf.corpora.spec import CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Utterance
-from emobox_hf.encoders.baselines.table import check_options, trait_of
+from emobox_hf.encoders.baselines.table import check_options, find_baseline, trait_of
 from emobox_hf.encoders.known.identity import EncoderIdentity, identify
 from emobox_hf.encoders.known.inputs import describe_input
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.cross_corpus import CrossCorpus, draw_cross_corpus
+from emobox_hf.experiments.mixed_precision import choose_precision
 from emobox_hf.experiments.request import DataChoice, ProbeRequest
 from emobox_hf.experiments.source import Source, open_source
 from emobox_hf.files import check_writable
+from emobox_hf.precision import AUTO, Precision
 from emobox_hf.probes.heads import HEADS, Head
 from emobox_hf.results import ALL_LAYERS, LAST, EncoderSettings, PartitionSettings, RunSettings, is_finished
 from emobox_hf.sources.fetch_encoder import cached_encoder
@@ -95,6 +97,7 @@ def resolve_encoder(
             f"the {head.name} head takes the frames of one layer; probe all layers with {others}, which takes the "
             "pooled vectors that one pass gives of every layer, or name one layer"
         )
+    encoder = dataclasses.replace(encoder, mixed_precision=_choose_precision(encoder))
     check_options(
         encoder.name,
         layer=layer,
@@ -110,6 +113,12 @@ def resolve_encoder(
 def _resolve(request: ProbeRequest) -> tuple[EncoderIdentity, EncoderSettings]:
     norm, revision = request.features.output_norm, request.places.revision
     return resolve_encoder(request.encoder, request.head, revision=revision, output_norm=norm)
+
+
+def _choose_precision(encoder: EncoderSettings) -> Precision:
+    """What was asked for as it will be; baselines are computed in float32 alone."""
+    choice = encoder.mixed_precision
+    return "no" if choice == AUTO and find_baseline(encoder.name) else choose_precision(choice)
 
 
 def _plan_intra_corpus(request: ProbeRequest) -> Plan:

@@ -116,7 +116,7 @@ def score_run(
             "audio_s": sum(one.filled.audio_s for one in features),
             "probe_s": seconds,
         },
-        machine=describe_machine(accelerator),
+        machine=describe_machine(accelerator) | {"asked_precision": plan.request.encoder.mixed_precision},
         versions=describe_versions(),
         created=now(),
     )

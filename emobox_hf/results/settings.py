@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from emobox_hf.audio import RESAMPLERS
 from emobox_hf.dataclass_reader import read_as
 from emobox_hf.options import describe, option
-from emobox_hf.precision import Precision, StorageDtype
+from emobox_hf.precision import AUTO, Precision, PrecisionChoice, StorageDtype
 from emobox_hf.probes.heads import HEADS, Head
 
 if TYPE_CHECKING:
@@ -107,10 +107,11 @@ class EncoderSettings:
     context: str = option(
         "full", help="what Whisper hears at once: full (30 s, padded) or clip", show="context {}".format
     )
-    mixed_precision: Precision = option(
+    mixed_precision: PrecisionChoice = option(
         "no",
         environment="ACCELERATE_MIXED_PRECISION",
-        help="autocast of the encoder; `accelerate launch --mixed_precision` sets it too",
+        help="of the encoder; auto: bf16 or fp16 where this machine multiplies it by itself, else float32 (no); "
+        "`accelerate launch --mixed_precision` sets it too",
         show=lambda name: f"{'float32' if name == 'no' else name} encoder",
     )
 
@@ -171,6 +172,13 @@ class RunSettings:
         return self.corpora[-1].name
 
     @property
+    def precision(self) -> Precision:
+        """The precision of the encoder's pass, which was decided when the run was planned."""
+        chosen = self.encoder.mixed_precision
+        assert chosen != AUTO
+        return chosen
+
+    @property
     def stored_layer(self) -> str:
         """The layer whose frames are stored; a pass to the last one pools every layer, so pooled vectors share it."""
         return LAST if self.probe.reads == "vectors" else self.encoder.layer
@@ -220,7 +228,7 @@ class RunSettings:
             layer=self.stored_layer,
             context=", ".join(filter(None, (self.encoder.context, self.encoder.input))),
             resampler=self.audio.resampler,
-            precision=self.encoder.mixed_precision,
+            precision=self.precision,
             storage_dtype=self.features.storage_dtype,
         )
 

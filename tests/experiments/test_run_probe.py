@@ -21,31 +21,12 @@ from emobox_hf.cli.probe import run_and_show
 from emobox_hf.errors import InputError
 from emobox_hf.experiments import steps
 from emobox_hf.experiments.plan import plan_run
-from emobox_hf.experiments.request import SECTIONS, ProbeRequest, build_parser, make_request, parse_request
+from emobox_hf.experiments.request import SECTIONS, build_parser, make_request, parse_request
 from emobox_hf.experiments.run import run_probe
 from emobox_hf.files import cache_dir, sha256_of_keys
 from emobox_hf.options import list_options
 from emobox_hf.results import read_record
 from emobox_hf.scores import compute_scores
-
-
-@pytest.fixture
-def request_for(polish: Path, encoder: Path, features: Path, tmp_path: Path) -> Any:
-    """A function options -> ProbeRequest; quick ones unless told otherwise."""
-
-    def make(**options: Any) -> ProbeRequest:
-        defaults = {
-            "corpus": "polish",
-            "encoder": str(encoder),
-            "data_dir": polish,
-            "features": features,
-            "output": tmp_path / "runs",
-            "head": "linear",
-            "epochs": 8,
-        }
-        return make_request(**defaults | options)
-
-    return make
 
 
 def test_a_run_writes_a_record_and_predictions_that_agree(request_for: Any, capsys: pytest.CaptureFixture[str]) -> None:

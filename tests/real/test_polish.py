@@ -87,7 +87,7 @@ def test_baselines_score_what_they_give_away(polish: Path, name: str, ua: float,
         features=REAL_CACHE / "features",
         output=tmp_path,
     )
-    assert read_record(run_probe(request)).summary["ua"]["mean"] == pytest.approx(ua, abs=0.03)
+    assert read_record(run_probe(request)).summary["ua"].mean == pytest.approx(ua, abs=0.03)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,61 @@
+"""The precision of an encoder's pass that suits this machine, and what a precision costs that does not."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from emobox_hf.precision import AUTO, Precision, PrecisionChoice
+from emobox_hf.processor import multiplies_bf16, multiplies_fp16
+
+ENVIRONMENT = "ACCELERATE_MIXED_PRECISION"
+BF16_CAPABILITY, FP16_CAPABILITY = (8, 0), (7, 0)  # Ampere has bfloat16 products, Volta those of float16
+EMULATED = (
+    "10 to 28 times the time of float32"  # measured on a processor with AVX2 alone, whisper-tiny and wav2vec2-base
+)
+
+
+def choose_precision(choice: PrecisionChoice, environment: Mapping[str, str] = os.environ) -> Precision:
+    """What `auto` stands for here: the fastest precision that the device multiplies by itself; other choices stay.
+
+    bfloat16 on CUDA from compute capability 8.0 on and on processors with AVX512_BF16, AMX or Arm's BF16; float16 on
+    older CUDA devices from 7.0 on; else float32, on Apple's GPUs too, where nobody has measured. What `accelerate
+    launch --mixed_precision` says goes before, but for `no`, which it says also where it was not asked.
+    """
+    if choice != AUTO:
+        return choice
+    match environment.get(ENVIRONMENT):
+        case "bf16":
+            return "bf16"
+        case "fp16":
+            return "fp16"
+    capability = None if _is_true(environment.get("ACCELERATE_USE_CPU")) else _cuda_capability()
+    if capability is not None:
+        return "bf16" if capability >= BF16_CAPABILITY else "fp16" if capability >= FP16_CAPABILITY else "no"
+    return "bf16" if multiplies_bf16() else "no"
+
+
+def warn_of_emulation(precision: Precision, device_type: str) -> None:
+    """Say in a line that a precision is emulated by this processor, which goes on all the same."""
+    is_native = {"no": True, "bf16": multiplies_bf16(), "fp16": multiplies_fp16()}[precision]
+    if device_type == "cpu" and not is_native:
+        print(
+            f"--mixed-precision {precision} is emulated by this processor: expect {EMULATED}; --mixed-precision {AUTO} "
+            "takes what suits the machine",
+            file=sys.stderr,
+        )
+
+
+def _cuda_capability() -> tuple[int, int] | None:
+    """Of the first CUDA device; None where there is none. Without a driver torch is not loaded to ask."""
+    if sys.platform == "darwin" or not (
+        os.name == "nt" or Path("/dev/nvidiactl").exists() or Path("/dev/dxg").exists()
+    ):
+        return None
+    import torch
+
+    return torch.cuda.get_device_capability() if torch.cuda.is_available() else None
+
+
+def _is_true(value: str | None) -> bool:
+    return (value or "").lower() in ("1", "true", "yes", "on", "y", "t")
