@@ -34,7 +34,7 @@ def run_table(record: RunRecord) -> str:
 def layer_table(record: RunRecord) -> str:
     """Scores of each layer's probe, a line a layer, means over folds and seeds; how often validation chose it."""
     shown = shown_scores()
-    rows = [["layer", *shown.values(), "UA on validation", "chosen in"]]
+    rows = [["layer", *shown.values(), "95 % of UA", "UA on validation", "chosen in"]]
     n_seeds = len({fold.seed for fold in record.folds})
     for layer in dict.fromkeys(line.layer for line in record.layers):
         lines = [line for line in record.layers if line.layer == layer]
@@ -42,7 +42,9 @@ def layer_table(record: RunRecord) -> str:
         validation = _show("ua", float(np.mean([line.validation_ua for line in lines])))
         chosen = [line.fold for line in lines if line.is_chosen]
         told = ", ".join(chosen) if n_seeds == 1 else f"{len(chosen)} of {len(lines)}" if chosen else ""
-        rows.append([str(layer), *means, validation, told])
+        ua = record.layer_summary.get(str(layer), {}).get("ua")
+        bounds = _bounds(show_summary("ua", ua.mean, ua.interval)) if ua else ""
+        rows.append([str(layer), *means, bounds, validation, told])
     return align(rows)
 
 

@@ -13,7 +13,7 @@ makes intervals of few speakers wide enough, which percentiles of a bootstrap ov
 says the same number of utterances of each class, the interval of a difference in UA is that of a paired t-test over
 speakers; where not, a speaker weighs as much as UA gives them.
 
-Simulated (`benchmarks/perf/coverage.py`), 95 % intervals hold the truth in 93 to 96 % of test sets of 4 to 90 speakers.
+Simulated (`benchmarks/perf/coverage.py`), 95 % intervals hold the truth in 94 to 96 % of test sets of 4 to 90 speakers.
 Of three speakers or fewer nothing is estimated. An interval tells how a score would vary with other test speakers; how
 it varies with the seed of training and with the draw of the validation part is the deviation over seeds.
 """

@@ -105,17 +105,18 @@ def demo(polish: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
 def test_the_paper_s_head_is_far_from_chance(demo: tuple[Path, str]) -> None:
     """Chance is 0.333; the reference's head gave 0.589 to 0.624 with one seed, by learning rate and epoch."""
     folder, printed = demo
-    record = read_record((folder / printed.split()[-1]).parent)
+    record = read_record(folder / find_run(printed))
     assert 0.52 < record.summary["ua"].mean < 0.68
 
 
 def test_the_readme_shows_what_the_demo_prints_but_for_digits(demo: tuple[Path, str], checkout: Path) -> None:
     """Scores and choices may differ between processors; the settings, their digest and the paper's table do not."""
-    _, _, printed = demo[1].partition("\npolish | ")
-    _, _, shown = (checkout / "README.md").read_text(encoding="utf-8").partition("\npolish | ")
+    _, start, printed = demo[1].partition("\npolish, ")
+    _, _, shown = (checkout / "README.md").read_text(encoding="utf-8").partition("\npolish, ")
+    assert start
 
     def comparable(table: str) -> list[str]:
-        ours, end, rest = table.partition("\nvalidation: ")
+        ours, end, rest = table.partition("\npaper ")
         return f"{re.sub(r'(rate|epoch)? *[0-9.]+', ' N', ours)}{end}{rest}".strip().splitlines()
 
     assert comparable(printed) == comparable(shown.partition("\n```")[0])
@@ -127,4 +128,16 @@ def test_the_demo_s_record_is_printed_as_json(
     folder, printed = demo
     monkeypatch.chdir(folder)
     assert main(["demo", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["folder"] == str(Path(printed.split()[-1]).parent)
+    assert json.loads(capsys.readouterr().out)["folder"] == str(find_run(printed))
+
+
+def test_the_demo_s_runs_have_a_site(demo: tuple[Path, str]) -> None:
+    folder, printed = demo
+    page = folder / printed.split()[-1]
+    assert page.name == "index.html"
+    assert "whisper-tiny.en" in page.read_text(encoding="utf-8")
+
+
+def find_run(printed: str) -> Path:
+    """The run's folder, by the place of its record."""
+    return Path(next(word for word in printed.split() if word.endswith("record.json"))).parent
