@@ -1,9 +1,11 @@
 """Clips decoded ahead of the encoder, by processes of their own."""
 
+import atexit
 import multiprocessing
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,8 +66,30 @@ def decode_ahead(batches: Sequence[Sequence[Clip]], *, n_workers: int) -> Genera
         worker_init_fn=_live_and_die_with_parent,
         generator=torch.Generator(),  # else a number is drawn from the caller's
     )
-    for batch, sounds in zip(batches, loader, strict=True):
-        yield list(zip(batch, sounds, strict=True))
+    sounds = iter(loader)
+    if n_workers:
+        _RUNNING.add(sounds)
+    try:
+        for batch in batches:
+            yield list(zip(batch, next(sounds), strict=True))
+    finally:
+        _stop(sounds)
+
+
+_RUNNING: "weakref.WeakSet[Any]" = weakref.WeakSet()
+
+
+@atexit.register  # after multiprocessing's own, hence called before it
+def _stop_all() -> None:
+    """Stop workers of loaders that an error keeps alive: at exit multiprocessing waits for them, and they for it."""
+    for sounds in list(_RUNNING):
+        _stop(sounds)
+
+
+def _stop(sounds: Any) -> None:
+    if sounds in _RUNNING:
+        _RUNNING.discard(sounds)
+        sounds._shutdown_workers()
 
 
 def default_workers(environment: Mapping[str, str] = os.environ) -> int:

@@ -103,6 +103,20 @@ def test_workers_of_a_killed_run_end_though_nobody_reads_what_they_decoded(tmp_p
         time.sleep(0.1)
 
 
+def test_a_program_that_keeps_an_unfinished_extraction_ends_all_the_same():
+    """As a notebook does whose last error is kept, with every frame that it went through."""
+    code = """
+from emobox_hf.features.decoding import decode_ahead
+from toy_clips import make_clips
+if __name__ == "__main__":
+    kept = decode_ahead([[clip] for clip in make_clips(40)], n_workers=2)
+    print(len(next(kept)))
+"""
+    process = start_python(code)
+    out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out, errors) == (0, "1\n", "")
+
+
 def test_a_writer_killed_in_the_middle_of_a_shard_leaves_a_hidden_part_alone(store, undisturbed, tmp_path):
     code = """
 import os, signal, sys
