@@ -156,8 +156,7 @@ def _build_group_normed(layer: Any, target: Target) -> GroupNormed:
 
 def flatten_kernel(conv: Any, target: Target, activation: Function | None = None) -> Linear:
     """An `nn.Conv1d` as a linear layer of windows (time, n_in), with an activation behind it."""
-    bias = None if conv.bias is None else target.for_products(conv.bias)
-    return target.pack(conv.weight.detach().permute(0, 2, 1).flatten(1), bias, activation)
+    return target.pack(conv.weight.detach().permute(0, 2, 1).flatten(1), conv.bias, activation)
 
 
 def cut(values: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:
