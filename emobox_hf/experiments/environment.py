@@ -36,8 +36,10 @@ def describe_machine(accelerator: "Accelerator") -> dict[str, Any]:
 
 
 def describe_host(device: "torch.device") -> dict[str, Any]:
-    """System, processor, cores, torch's threads, and the device."""
+    """System, processor, cores, torch's threads, and the device; of a GPU its name, and what computed in TF32."""
     import torch
+
+    from emobox_hf.encoders.forward.kernels import products_in_tf32
 
     host = {
         "platform": platform.platform(),
@@ -48,6 +50,7 @@ def describe_host(device: "torch.device") -> dict[str, Any]:
     }
     if device.type == "cuda":
         host["device_name"] = torch.cuda.get_device_name(device)
+        host |= {"tf32_encoder": False, "tf32_probes": products_in_tf32()}  # an encoder forbids it
     return host
 
 
