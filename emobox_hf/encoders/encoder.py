@@ -178,7 +178,7 @@ def build_encoder(
     layer: int | Literal["last"] = "last",
     context: str = "full",
 ) -> Encoder:
-    """As `load_encoder`, of a model and an extractor in memory; a model of `MODEL_TYPE` is of no further use then."""
+    """As `load_encoder`, of a model and an extractor in memory."""
     model = model.eval().requires_grad_(False)
     target = Target(torch.device(device), PRECISIONS[precision])
     if target.is_cpu:

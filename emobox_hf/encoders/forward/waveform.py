@@ -13,7 +13,7 @@ from torch import nn
 
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
 from emobox_hf.encoders.forward.convolutions import FrontEnd, build_front_end
-from emobox_hf.encoders.forward.layout import Groups, lay_out, send, views
+from emobox_hf.encoders.forward.layout import Groups, join, lay_out, pad_rows, send, views
 from emobox_hf.encoders.forward.linear import Target
 from emobox_hf.encoders.forward.positions import build_positions
 from emobox_hf.encoders.forward.stacks import build_data2vec2_stack, build_wav2vec2_stack
@@ -65,7 +65,10 @@ def build_waveform_backbone(
         layout = lay_out(n_frames, target.device, widths=widths, with_padding=not target.is_cpu and not n_tokens)
         local = _run_front_end(front_end, [inputs[i] for i in layout.order], target)
         hidden = project(normalise(local)).float()  # (frames, dim)
-        hidden = hidden + positions(hidden, layout.kept)
+        padded = layout.valid.padded
+        if padded is None and len(layout.kept) > 1 and not target.is_cpu:
+            padded = pad_rows([n_frames[i] for i in layout.order], target.device)
+        hidden = hidden + positions(hidden, layout.kept, padded)
         if tokens is not None:
             hidden = _put_behind(hidden, layout.kept, tokens)
         frames, pooled = stack.run(before(hidden), layout)
@@ -87,7 +90,7 @@ def build_waveform_backbone(
 def _run_front_end(front_end: FrontEnd, waveforms: list[torch.Tensor], target: Target) -> torch.Tensor:
     """Frames of all rows one behind another, (frames, channels)."""
     if target.is_cpu:
-        return torch.cat([front_end.run_piecewise(waveform) for waveform in waveforms])
+        return join([front_end.run_piecewise(waveform) for waveform in waveforms])
     n_frames, device = [front_end.count(len(waveform)) for waveform in waveforms], target.device
     padded = send(nn.utils.rnn.pad_sequence(waveforms, batch_first=True), device)  # (rows, samples)
     lengths = send(torch.tensor([len(waveform) for waveform in waveforms]), device)
@@ -98,4 +101,4 @@ def _run_front_end(front_end: FrontEnd, waveforms: list[torch.Tensor], target: T
 def _put_behind(frames: torch.Tensor, groups: Groups, tokens: torch.Tensor) -> torch.Tensor:
     """The rows with the tokens behind each: (frames, dim) -> (frames and tokens, dim)."""
     parts = [torch.cat([part, tokens.expand(len(part), -1, -1)], dim=1) for part in views(frames, groups)]
-    return torch.cat([part.flatten(0, 1) for part in parts])
+    return join([part.flatten(0, 1) for part in parts])

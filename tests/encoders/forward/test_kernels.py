@@ -9,7 +9,7 @@ import torch
 
 from emobox_hf.encoders.encoder import Encoder
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded
-from emobox_hf.encoders.forward.kernels import _tf32_switches, products_in_tf32, steady_kernels
+from emobox_hf.encoders.forward.kernels import _tf32_switches, products_in_tf32
 from emobox_hf.experiments.environment import describe_host
 
 CUDA = torch.device("cuda")
@@ -45,9 +45,11 @@ def before(request: pytest.FixtureRequest) -> Iterator[list[object]]:
         setattr(owner, name, value)
 
 
-def record(seen: list[tuple[dict[str, bool], list[object]]], device: torch.device) -> Encoder:
+def record(seen: list[tuple[dict[str, bool], list[object]]], device: torch.device, *, fails: bool = False) -> Encoder:
     def run(windows: list[np.ndarray]) -> list[Encoded]:
         seen.append((attention_kernels(), tf32()))
+        if fails:
+            raise torch.OutOfMemoryError
         return [Encoded(torch.ones(1, 2), torch.ones(1, 2, 2)) for _ in windows]
 
     identity: Any = None
@@ -67,9 +69,10 @@ def test_a_pass_on_a_gpu_keeps_attention_from_cudnn_and_float32_from_tf32(before
 
 def test_a_pass_that_fails_puts_the_switches_back(before: list[object]) -> None:
     kernels = attention_kernels()
-    with pytest.raises(ZeroDivisionError), steady_kernels(CUDA):
-        assert tf32() == FORBIDDEN
-        1 / 0  # noqa: B018
+    seen: list[tuple[dict[str, bool], list[object]]] = []
+    with pytest.raises(torch.OutOfMemoryError):
+        record(seen, CUDA, fails=True).encode([np.ones(9, np.float32)])
+    assert seen[0][1] == FORBIDDEN
     assert (attention_kernels(), tf32()) == (kernels, before)
 
 

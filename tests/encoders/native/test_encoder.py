@@ -76,6 +76,13 @@ def test_half_precision_is_near_float32_alone_and_in_a_batch(
         torch.testing.assert_close(frames_of(half, [clip])[0], frames, atol=rounding, rtol=0)
 
 
+def test_a_pass_makes_no_list_of_slopes(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sent to a GPU, it would wait for all that is under way there."""
+    encoder = load_encoder(identify(str(folders["emotion2vec"])))
+    monkeypatch.setattr("emobox_hf.encoders.native.layers._alibi_slopes", None)
+    assert len(encoder.encode([noise(n) for n in LENGTHS])) == len(LENGTHS)
+
+
 def test_the_numbers_that_describe_it_are_exact(folders: dict[str, Path]) -> None:
     encoder = load_encoder(identify(str(folders["emotion2vec"])))
     assert (encoder.n_layers, encoder.dim, encoder.frame_rate_hz) == (4, 48, 50.0)
