@@ -35,6 +35,14 @@ def describe_machine(accelerator: "Accelerator") -> dict[str, Any]:
     return machine
 
 
+def forget_device_peak(device: "torch.device") -> None:
+    """Count the peak of a GPU's memory from now on; a series has several runs in one process."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def describe_host(device: "torch.device") -> dict[str, Any]:
     """System, processor, cores, torch's threads, and the device; of a GPU its name, and what computed in TF32."""
     import torch
