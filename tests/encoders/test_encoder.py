@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from one_device import ELSEWHERE, encode_elsewhere
 from tiny_encoders import WAVEFORM_CONFIGS, noise, save_encoder, saved
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -364,6 +365,16 @@ def test_the_ways_of_an_accelerator_in_half_precision_are_near_float32_alone_and
         (alone,) = encoder.encode([waveform])
         torch.testing.assert_close(other.frames, alone.frames, atol=ATOL[precision], rtol=0)
         torch.testing.assert_close(other.pooled, alone.pooled, atol=ATOL[precision], rtol=0)
+
+
+@pytest.mark.parametrize("precision", ATOL)
+@pytest.mark.parametrize(("name", "context"), CONTEXTS, ids=lambda text: text)
+def test_all_that_a_pass_computes_with_is_on_the_encoders_device(name: str, context: str, precision: str) -> None:
+    encoder = load.__wrapped__(saved(name), context=context, precision=precision, device=ELSEWHERE)
+    waveforms = [noise(n, seed=seed) for seed, n in enumerate(LENGTHS)]
+    for waveform, (frames, pooled) in zip(waveforms, encode_elsewhere(encoder, waveforms), strict=True):
+        assert (frames.device, frames.shape) == (ELSEWHERE, (encoder.count_frames(len(waveform)), encoder.dim))
+        assert (pooled.device, pooled.shape) == (ELSEWHERE, (4, 2, encoder.dim))
 
 
 def test_batches_suit_the_device_and_depend_on_nothing_else() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from emotion2vec_checkpoints import CASES, make_weights
+from one_device import ELSEWHERE, encode_elsewhere
 from tiny_encoders import noise
 
 from emobox_hf.encoders import identify
@@ -74,6 +75,17 @@ def test_half_precision_is_near_float32_alone_and_in_a_batch(
         torch.testing.assert_close(frames, expected, atol=near, rtol=0)
         assert 0 < (frames - expected).abs().mean() < near / 6
         torch.testing.assert_close(frames_of(half, [clip])[0], frames, atol=rounding, rtol=0)
+
+
+@pytest.mark.parametrize("precision", ["no", *HALF])
+@pytest.mark.parametrize("name", CASES)
+def test_all_that_a_pass_computes_with_is_on_the_encoders_device(
+    folders: dict[str, Path], name: str, precision: str
+) -> None:
+    encoder = load_encoder(identify(str(folders[name])), precision=precision, device=ELSEWHERE)
+    for clips in ([noise(n) for n in LENGTHS], [noise(n) for n in range(8000, 1600, -800)]):
+        encoded = encode_elsewhere(encoder, clips)
+        assert {(one.frames.device, one.pooled.device) for one in encoded} == {(ELSEWHERE, ELSEWHERE)}
 
 
 def test_a_pass_makes_no_list_of_slopes(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
