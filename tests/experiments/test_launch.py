@@ -1,13 +1,15 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from emobox_hf.errors import InputError
-from emobox_hf.experiments.environment import forget_device_peak
+from emobox_hf.experiments import run, steps
 from emobox_hf.experiments.launch import find_place
 
 CPU = {"ACCELERATE_USE_CPU": "true"}
@@ -82,11 +84,21 @@ def test_extraction_and_probes_choose_one_device(environment: dict[str, str]) ->
 
 
 def test_a_run_of_a_series_counts_its_own_peak_of_a_gpus_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ExtractionError(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise ExtractionError
+
     asked: list[torch.device] = []
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", asked.append)
-    for name in ("cuda:1", "cpu"):
-        forget_device_peak(torch.device(name))
-    assert asked == [torch.device("cuda:1")]
+    monkeypatch.setattr(run, "plan_run", lambda _: SimpleNamespace(is_finished=False))
+    monkeypatch.setattr(steps, "extract_run", stop)
+    for name in ("cuda:1", "cpu", "cuda:1"):
+        monkeypatch.setattr(run, "join_group", partial(SimpleNamespace, device=torch.device(name)))
+        with pytest.raises(ExtractionError):
+            run.run_probe(SimpleNamespace())
+    assert asked == [torch.device("cuda:1")] * 2
 
 
 @pytest.mark.processes
