@@ -90,7 +90,7 @@ def lay_out(
     widths = n_frames if widths is None else widths
     order = sorted(range(len(n_frames)), key=lambda i: (-widths[i], -n_frames[i]))
     lengths, longest = [n_frames[i] for i in order], [widths[i] for i in order]
-    groups, places = _group(longest), None
+    groups = _group(longest)
     whole = AttentionRows(groups, groups, pad_rows(longest, device) if with_padding and len(groups) > FEW else None)
     # torch has the sums of all groups at once on these two alone, and a CPU is faster without.
     sent = send(torch.tensor(lengths), device) if device.type == "cuda" and len(set(lengths)) > FEW else None
@@ -99,9 +99,14 @@ def lay_out(
     pairs = [(len(list(rows)), *pair) for pair, rows in groupby(zip(lengths, longest, strict=True))]
     kept, keys = tuple((rows, n) for rows, n, _ in pairs), tuple((rows, n) for rows, _, n in pairs)
     valid = AttentionRows(kept, keys, _pad(lengths, longest, device) if with_padding and len(pairs) > FEW else None)
-    starts = accumulate(longest, initial=0)
-    places = torch.cat([torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=False)])
-    return Layout(groups, kept, whole, valid, send(places, device), order, sent)
+    return Layout(groups, kept, whole, valid, find_valid(lengths, longest, device), order, sent)
+
+
+def find_valid(lengths: Sequence[int], widths: Sequence[int], device: torch.device) -> torch.Tensor:
+    """Where the first frames of each row, as many as its length, stand in rows of these widths: int64 (frames,)."""
+    starts = accumulate(widths, initial=0)
+    places = [torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=False)]
+    return send(torch.cat(places), device)
 
 
 def _group(lengths: Sequence[int]) -> Groups:

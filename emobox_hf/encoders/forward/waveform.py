@@ -13,7 +13,7 @@ from torch import nn
 
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
 from emobox_hf.encoders.forward.convolutions import FrontEnd, build_front_end
-from emobox_hf.encoders.forward.layout import Groups, join, lay_out, pad_rows, send, views
+from emobox_hf.encoders.forward.layout import Groups, find_valid, join, lay_out, pad_rows, send, views
 from emobox_hf.encoders.forward.linear import Target
 from emobox_hf.encoders.forward.positions import build_positions
 from emobox_hf.encoders.forward.stacks import build_data2vec2_stack, build_wav2vec2_stack
@@ -95,7 +95,9 @@ def _run_front_end(front_end: FrontEnd, waveforms: list[torch.Tensor], target: T
     padded = send(nn.utils.rnn.pad_sequence(waveforms, batch_first=True), device)  # (rows, samples)
     lengths = send(torch.tensor([len(waveform) for waveform in waveforms]), device)
     hidden = front_end.run_padded(padded, lengths)  # (rows, time, channels)
-    return lay_out(n_frames, device, widths=[hidden.shape[1]] * len(n_frames)).keep(hidden.flatten(0, 1))
+    rows, time = hidden.shape[:2]
+    flat = hidden.flatten(0, 1)
+    return flat if n_frames == [time] * rows else flat.index_select(0, find_valid(n_frames, [time] * rows, device))
 
 
 def _put_behind(frames: torch.Tensor, groups: Groups, tokens: torch.Tensor) -> torch.Tensor:
