@@ -155,6 +155,19 @@ def join(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(list(parts))
 
 
+def send_rows(waveforms: Sequence[torch.Tensor], n_samples: int, device: torch.device) -> torch.Tensor:
+    """Waveforms (samples,) with zeros behind them, float32 (rows, n_samples) on the device.
+
+    They are laid out where a GPU takes them from, so that nothing is copied twice.
+    """
+    is_cuda = device.type == "cuda"
+    rows = torch.empty(len(waveforms), n_samples, pin_memory=is_cuda)
+    for row, waveform in zip(rows, waveforms, strict=True):
+        row[: len(waveform)] = waveform
+        row[len(waveform) :] = 0
+    return rows.to(device, non_blocking=is_cuda)
+
+
 def send(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
     """The tensor on the device; to a GPU without waiting for what is under way there."""
     if device.type != "cuda":

@@ -6,20 +6,25 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from tiny_encoders import noise
 from torch import nn
 from torch.nn.functional import gelu
 from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import Wav2Vec2FeatureExtractor
 from transformers.activations import GELUActivation
 
 from emobox_hf.encoders.forward import attention, layout, positions
 from emobox_hf.encoders.forward.attention import SelfAttention, attend
 from emobox_hf.encoders.forward.blocks import Stack
 from emobox_hf.encoders.forward.convolutions import build_front_end
-from emobox_hf.encoders.forward.layout import AttentionRows, join, lay_out, pad_rows
+from emobox_hf.encoders.forward.layout import AttentionRows, join, lay_out, pad_rows, send_rows
 from emobox_hf.encoders.forward.linear import Target, _can_pack
 from emobox_hf.encoders.forward.positions import build_positions
+from emobox_hf.encoders.forward.waveform import prepare
+from emobox_hf.encoders.native.extractor import Data2Vec2FeatureExtractor
 
 CPU = torch.device("cpu")
 
@@ -188,6 +193,30 @@ def test_a_pass_sends_its_lengths_once_and_makes_the_biases_it_needs(monkeypatch
     for row, (mean, deviation) in zip(torch.split(frames, lengths), pooled[:, 0], strict=True):
         torch.testing.assert_close(mean, row.mean(0))
         torch.testing.assert_close(deviation, row.std(0, correction=0))
+
+
+class Loud(Wav2Vec2FeatureExtractor):
+    def __call__(self, *args: object, **settings: object) -> dict[str, list[np.ndarray]]:
+        return {"input_values": [2 * super().__call__(*args, **settings)["input_values"][0]]}
+
+
+@pytest.mark.parametrize("is_masked", [False, True])
+@pytest.mark.parametrize("normalises", [False, True])
+@pytest.mark.parametrize("kind", [Wav2Vec2FeatureExtractor, Data2Vec2FeatureExtractor, Loud])
+def test_a_window_is_prepared_as_its_extractor_does(
+    kind: type[Wav2Vec2FeatureExtractor], normalises: bool, is_masked: bool
+) -> None:
+    extractor = kind(do_normalize=normalises, return_attention_mask=is_masked)
+    for waveform in (noise(9001, seed=2), 1e-4 * noise(400, seed=3), np.zeros(500, np.float32)):
+        expected = extractor(waveform, sampling_rate=16_000, return_tensors="np")["input_values"][0]
+        found = prepare(extractor, waveform)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, torch.from_numpy(expected))
+
+
+def test_rows_are_sent_with_silence_behind_them() -> None:
+    waveforms = [torch.ones(2), torch.ones(3), torch.ones(1)]
+    assert send_rows(waveforms, 4, CPU).tolist() == [[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0]]
 
 
 def test_rows_are_laid_out_by_length_and_their_valid_frames_found() -> None:
