@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emobox_hf.encoders.forward.kernels import steady_kernels
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.known.loading import NEVER_USED, load_extractor, load_weights
 from emobox_hf.encoders.native import MODEL_TYPE
@@ -54,7 +55,7 @@ class Classifier:
         if too_short := [len(waveform) for waveform in waveforms if len(waveform) < MIN_SAMPLES]:
             raise InputError(f"{too_short[0] / SAMPLE_RATE_HZ:.3f} s long, under {MIN_SAMPLES / SAMPLE_RATE_HZ:g} s")
         parts = [list(waveforms)] if self.takes_batches else [[waveform] for waveform in waveforms]
-        with torch.inference_mode():
+        with torch.inference_mode(), steady_kernels(self.model.device):
             logits = torch.cat([self._run(part) for part in parts])  # (clips, labels)
         several = self.model.config.problem_type == "multi_label_classification"
         probabilities = logits.sigmoid() if several else logits.softmax(-1)

@@ -11,6 +11,7 @@ from emobox_hf.encoders.baselines.backbones import build_baseline
 from emobox_hf.encoders.baselines.table import check_options, find_baseline
 from emobox_hf.encoders.forward.allocator import keep_freed_memory
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform
+from emobox_hf.encoders.forward.kernels import steady_kernels
 from emobox_hf.encoders.forward.linear import Target
 from emobox_hf.encoders.forward.pooling import merge
 from emobox_hf.encoders.forward.single_clips import build_other_backbone
@@ -103,8 +104,8 @@ class Encoder:
         if not windows:
             return []
         # A caller's autocast would take precision from what is in float32 for a reason.
-        device_type = self.backbone.device.type
-        with torch.inference_mode(), torch.autocast(device_type, enabled=False):
+        device = self.backbone.device
+        with torch.inference_mode(), torch.autocast(device.type, enabled=False), steady_kernels(device):
             parts = iter(self.backbone.run(windows))
             return [_join([next(parts) for _ in cut]) for cut in cuts]
 
@@ -134,9 +135,9 @@ def load_encoder(
     Args:
         identity: from `identify`.
         device: where it runs; a baseline runs on the CPU.
-        precision: of matrix products, in accelerate's words: `no` is float32. The sum that runs through the blocks and
-            its norms, the norm of a waveform, Whisper's spectrogram, statistics and what is given are in float32 under
-            any; see `linear.py`. Few CPUs are fast in bf16, and hardly any in fp16.
+        precision: of matrix products, in accelerate's words: `no` is float32, never TF32. The sum that runs through the
+            blocks and its norms, the norm of a waveform, Whisper's spectrogram, statistics and what is given are in
+            float32 under any; see `linear.py`. Few CPUs are fast in bf16, and hardly any in fp16.
         layer: the hidden state to give, 0 to the number of blocks; `last` is what EmoBox takes.
         context: `full`, or for Whisper `clip`: encode the clip without padding it to 30 s, which is faster and scores
             otherwise (see `whisper.py`), so it belongs in the record.
@@ -177,7 +178,7 @@ def build_encoder(
     layer: int | Literal["last"] = "last",
     context: str = "full",
 ) -> Encoder:
-    """As `load_encoder`, of a model and an extractor in memory; a model of `MODEL_TYPE` is of no further use then."""
+    """As `load_encoder`, of a model and an extractor in memory."""
     model = model.eval().requires_grad_(False)
     target = Target(torch.device(device), PRECISIONS[precision])
     if target.is_cpu:

@@ -35,9 +35,19 @@ def describe_machine(accelerator: "Accelerator") -> dict[str, Any]:
     return machine
 
 
-def describe_host(device: "torch.device") -> dict[str, Any]:
-    """System, processor, cores, torch's threads, and the device."""
+def forget_device_peak(device: "torch.device") -> None:
+    """Count the peak of a GPU's memory from now on; a series has several runs in one process."""
     import torch
+
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def describe_host(device: "torch.device") -> dict[str, Any]:
+    """System, processor, cores, torch's threads, and the device; of a GPU its name, and what computed in TF32."""
+    import torch
+
+    from emobox_hf.encoders.forward.kernels import products_in_tf32
 
     host = {
         "platform": platform.platform(),
@@ -48,6 +58,7 @@ def describe_host(device: "torch.device") -> dict[str, Any]:
     }
     if device.type == "cuda":
         host["device_name"] = torch.cuda.get_device_name(device)
+        host |= {"tf32_encoder": False, "tf32_probes": products_in_tf32()}  # an encoder forbids it
     return host
 
 

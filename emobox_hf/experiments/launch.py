@@ -38,11 +38,19 @@ class Place:
 def find_place(environment: Mapping[str, str] = os.environ) -> Place:
     """The place of a process that works without talking to the others: `emobox extract`, on any launcher or none.
 
+    The device is the one that accelerate would choose. A GPU becomes the current one of this process, so that nothing
+    is kept on another by default.
+
     Raises:
         InputError: The launcher's variables are no numbers, or do not fit each other.
     """
     rank, world_size, local_rank = _read_variables(environment)
-    return Place(rank, world_size, _choose_device(local_rank, environment))
+    device = _choose_device(local_rank, environment)
+    if device.type == "cuda" and device.index is not None:
+        import torch
+
+        torch.cuda.set_device(device)
+    return Place(rank, world_size, device)
 
 
 def place_of(accelerator: "Accelerator") -> Place:
@@ -99,8 +107,13 @@ def _read_variables(environment: Mapping[str, str]) -> tuple[int, int, int]:
 def _choose_device(local_rank: int, environment: Mapping[str, str]) -> "torch.device":
     import torch
 
-    if environment.get("ACCELERATE_USE_CPU", "false").lower() in ("1", "true", "yes"):
+    # Variables and order of accelerate, whose own state would wait for the other processes.
+    if named := environment.get("ACCELERATE_TORCH_DEVICE"):
+        return torch.device(named)
+    if environment.get("ACCELERATE_USE_CPU", "false").lower() in ("1", "true", "t", "yes", "y", "on"):
         return torch.device("cpu")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
     if torch.cuda.is_available():
         return torch.device("cuda", local_rank % torch.cuda.device_count())
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    return torch.device("cpu")

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from emobox_hf.experiments.environment import forget_device_peak
 from emobox_hf.experiments.launch import join_group
 from emobox_hf.experiments.plan import plan_run
 from emobox_hf.experiments.request import ProbeRequest
@@ -25,6 +26,7 @@ def run_probe(request: ProbeRequest) -> Path:
 
     # One process or many, CPU or GPUs: whatever `accelerate launch` or torchrun says.
     accelerator = join_group()
+    forget_device_peak(accelerator.device)
 
     # waveforms -> frames (time, dim), each utterance once; kept on disk for every fold, head and seed.
     features, inputs = read_run(plan, extract_run(plan, accelerator), accelerator)

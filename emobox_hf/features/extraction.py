@@ -111,7 +111,7 @@ def extract(
             ) from error
         left_out.append(LeftOut(clip.key, str(error)))
 
-    passes = Passes(encoder.encode, encoder.padded_s)
+    passes = Passes(lambda waveforms: fetch(encoder.encode(waveforms)), encoder.padded_s)
     total_s = sum(clip.duration_s for batch in batches for clip in batch)
     hidden = not (progress and rank == 0 and sys.stderr.isatty())
     with (
@@ -131,7 +131,7 @@ def extract(
                 if isinstance(outcome, InputError):
                     refuse(part[0], outcome)
                 else:
-                    writer.put(part, fetch(outcome))
+                    writer.put(part, outcome)
             if on_error == "stop" and writer.refused:
                 break
     for clip, error in writer.refused:

@@ -11,8 +11,17 @@ from emobox_hf.features.decoding import Clip, Waveform
 if TYPE_CHECKING:
     from emobox_hf.encoders.forward.backbone import Encoded
 
-# Messages of a RuntimeError where memory is short and torch has no class of its own for it.
-_MEMORY_MESSAGES = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "out of memory")
+# Messages of a RuntimeError where memory is short and torch has no class of its own for it. Of cuDNN there are three: a
+# status until version 8, since then an internal error, also one of allocation; and where torch has tried engine after
+# engine in vain, that there is none.
+_MEMORY_MESSAGES = (
+    "can't allocate memory",
+    "out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR",
+    "nable to find an engine to execute this computation",
+)
 
 Pair = tuple[Clip, Waveform]
 Output = TypeVar("Output")
@@ -38,17 +47,20 @@ class Passes(Generic[Output]):
 
     def __init__(
         self,
-        forward: Callable[[list[Waveform]], Sequence[Output]],
+        forward: Callable[[list[Waveform]], Output],
         padded_s: Callable[[float], float] = lambda duration_s: duration_s,
     ) -> None:
-        """Passes of `forward`, which gives an output a waveform; a clip takes up `padded_s` of its seconds in it."""
+        """Passes of `forward`, the output of some waveforms; a clip takes up `padded_s` of its seconds in it.
+
+        All that takes memory on the device belongs into `forward`, the copy of its output too.
+        """
         self.forward = forward
         self.padded_s = padded_s
         self.budget_s = float("inf")
         self.computed_s = 0.0
 
-    def run(self, batch: Sequence[Pair]) -> Iterator[tuple[list[Clip], Sequence[Output] | InputError]]:
-        """The clips of a batch, some or all at a time, with the model's outputs or with why it refused one clip."""
+    def run(self, batch: Sequence[Pair]) -> Iterator[tuple[list[Clip], Output | InputError]]:
+        """The clips of a batch, some or all at a time, with the model's output or with why it refused one clip."""
         waiting = [list(batch)] if batch else []
         while waiting:
             part = waiting.pop()
@@ -57,6 +69,8 @@ class Passes(Generic[Output]):
                 waiting += _halves(part)
                 continue
             outcome = self._forward(part)
+            if isinstance(outcome, MemoryError):
+                _give_memory_back()
             if isinstance(outcome, MemoryError) and len(part) > 1:
                 self.budget_s = cost_s / 2
                 waiting += _halves(part)
@@ -70,7 +84,7 @@ class Passes(Generic[Output]):
                     self.computed_s += cost_s
                 yield [clip for clip, _ in part], outcome
 
-    def _forward(self, part: Sequence[Pair]) -> Sequence[Output] | InputError | MemoryError:
+    def _forward(self, part: Sequence[Pair]) -> Output | InputError | MemoryError:
         # An error is given back, not handled where it is caught: its traceback holds on to the tensors of the pass.
         try:
             return self.forward([waveform for _, waveform in part])
@@ -87,6 +101,13 @@ class Passes(Generic[Output]):
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether memory was short: torch has a class for a GPU's, and only a message for the rest."""
     return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _MEMORY_MESSAGES)
+
+
+def _give_memory_back() -> None:
+    """Free what torch keeps of a GPU's memory: blocks of a batch that did not fit are of little use to smaller ones."""
+    cuda: Any = torch.cuda  # untyped in torch
+    if cuda.is_initialized():
+        cuda.empty_cache()
 
 
 def fetch(encoded: "Sequence[Encoded]") -> "Callable[[], list[Encoded]]":

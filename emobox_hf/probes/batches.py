@@ -102,10 +102,17 @@ def make_batch_source(data: ProbeData, device: torch.device, dtype: torch.dtype)
     # Frames of half precision stay so; bfloat16 takes as much room as float16 and spares a conversion each step.
     resident = dtype if dtype.itemsize <= data.frames.dtype.itemsize else data.frames.dtype
     size = data.frames.numel() * resident.itemsize
-    if device.type == "cuda" and size > MOST_OF_FREE_MEMORY * torch.cuda.mem_get_info(device)[0]:
+    if device.type == "cuda" and size > MOST_OF_FREE_MEMORY * free_memory(device):
         return BatchSource(data, device, dtype)
     frames = data.frames.to(device).to(resident)
     return BatchSource(ProbeData(frames, data.offsets, data.labels, data.n_classes), frames.device, dtype)
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free on a CUDA device, once torch has given back what it keeps of earlier work."""
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info(device)
+    return free
 
 
 def longest_batch(source: BatchSource, batch_size: int) -> int:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from emobox_hf.precision import ProbePrecision
-from emobox_hf.probes.batches import BatchSource, longest_batch, make_batch_source
+from emobox_hf.probes.batches import BatchSource, free_memory, longest_batch, make_batch_source
 from emobox_hf.probes.data import check_data, check_jobs, untrained_classes
 from emobox_hf.probes.emobox import train_stack
 from emobox_hf.probes.heads import EmoboxHead
@@ -101,5 +101,4 @@ def _stack_size(source: BatchSource, settings: EmoboxHead) -> int:
     # Frames as gathered and as converted; hidden frames in both precisions, and their gradients.
     per_frame = 8 * source.data.frames.shape[1] + 16 * width
     per_job = longest_batch(source, settings.batch_size) * per_frame
-    free = torch.cuda.mem_get_info(source.device)[0]
-    return max(1, min(MOST_STACKED, int(STACK_SHARE * free) // per_job))
+    return max(1, min(MOST_STACKED, int(STACK_SHARE * free_memory(source.device)) // per_job))

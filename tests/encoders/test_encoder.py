@@ -2,17 +2,20 @@
 
 import itertools
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import transformers
+from one_device import ELSEWHERE, encode_elsewhere
 from tiny_encoders import WAVEFORM_CONFIGS, noise, save_encoder, saved
+from torch.nn.functional import scaled_dot_product_attention
 
 from emobox_hf.encoders import TooShortError, identify
 from emobox_hf.encoders.encoder import Encoder, load_encoder
+from emobox_hf.encoders.forward import attention
 from emobox_hf.encoders.forward.linear import Target
 from emobox_hf.encoders.forward.waveform import BATCH_S, batch_s_on
 from emobox_hf.errors import InputError
@@ -331,9 +334,10 @@ def test_an_unknown_precision_is_refused() -> None:
         load(saved("whisper"), precision="bf61")
 
 
-@pytest.mark.parametrize(
-    ("name", "context"), [*((name, "full") for name in BATCHED), ("whisper", "clip")], ids=lambda text: text
-)
+CONTEXTS = [*((name, "full") for name in BATCHED), ("whisper", "clip")]
+
+
+@pytest.mark.parametrize(("name", "context"), CONTEXTS, ids=lambda text: text)
 def test_the_ways_of_an_accelerator_give_the_same(name: str, context: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All rows at once through padded convolutions and attention, and torch's own grouped convolution."""
     waveforms = [noise(n, seed=seed) for seed, n in enumerate(LENGTHS)]
@@ -343,6 +347,34 @@ def test_the_ways_of_an_accelerator_give_the_same(name: str, context: str, monke
     for one, other in zip(expected, found, strict=True):
         torch.testing.assert_close(other.frames, one.frames, atol=1e-5, rtol=0)
         torch.testing.assert_close(other.pooled, one.pooled, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize(("name", "context"), CONTEXTS, ids=lambda text: text)
+def test_the_ways_of_an_accelerator_in_half_precision_are_near_float32_alone_and_in_a_batch(
+    name: str, context: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waveforms = [noise(n, seed=seed) for seed, n in enumerate(LENGTHS)]
+    expected = load(saved(name), context=context).encode(waveforms)
+    monkeypatch.setattr(Target, "is_cpu", False)
+    monkeypatch.setattr(attention, "attend", partial(scaled_dot_product_attention, scale=1.0))
+    encoder = load.__wrapped__(saved(name), context=context, precision=precision)
+    near = {"bf16": 0.2, "fp16": 0.1}[precision]
+    for waveform, one, other in zip(waveforms, expected, encoder.encode(waveforms), strict=True):
+        torch.testing.assert_close(other.frames, one.frames, atol=near, rtol=0)
+        (alone,) = encoder.encode([waveform])
+        torch.testing.assert_close(other.frames, alone.frames, atol=ATOL[precision], rtol=0)
+        torch.testing.assert_close(other.pooled, alone.pooled, atol=ATOL[precision], rtol=0)
+
+
+@pytest.mark.parametrize("precision", ATOL)
+@pytest.mark.parametrize(("name", "context"), CONTEXTS, ids=lambda text: text)
+def test_all_that_a_pass_computes_with_is_on_the_encoders_device(name: str, context: str, precision: str) -> None:
+    encoder = load.__wrapped__(saved(name), context=context, precision=precision, device=ELSEWHERE)
+    waveforms = [noise(n, seed=seed) for seed, n in enumerate(LENGTHS)]
+    for waveform, (frames, pooled) in zip(waveforms, encode_elsewhere(encoder, waveforms), strict=True):
+        assert (frames.device, frames.shape) == (ELSEWHERE, (encoder.count_frames(len(waveform)), encoder.dim))
+        assert (pooled.device, pooled.shape) == (ELSEWHERE, (4, 2, encoder.dim))
 
 
 def test_batches_suit_the_device_and_depend_on_nothing_else() -> None:

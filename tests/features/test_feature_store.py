@@ -276,11 +276,23 @@ def test_overflow_names_the_utterance_and_the_way_out(tmp_path, dtype):
     assert store.keys() == set()
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-@pytest.mark.parametrize("dtype", ["float32", "int8"])
-def test_numbers_that_are_not_finite_are_refused(tmp_path, value, dtype):
+@pytest.mark.parametrize("values", [["nan"], ["inf"], ["-inf"], ["inf", "-inf"], ["inf", "nan"]], ids=" and ".join)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "int8"])
+def test_numbers_that_are_not_finite_are_refused(tmp_path, values, dtype):
+    frames = torch.ones(50, 70)
+    for place, value in enumerate(values):
+        frames[31 + place, 17] = float(value)
     with pytest.raises(InputError, match=r"utterance a: .*not finite.*float32 or bfloat16"):
-        open_store(tmp_path, dtype).write_shard(["a"], encoded_of(torch.tensor([[1.0, value]])))
+        open_store(tmp_path, dtype).write_shard(["a"], encoded_of(frames))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_the_largest_numbers_of_both_signs_are_stored(tmp_path, dtype):
+    largest = torch.finfo(getattr(torch, dtype)).max
+    frames = torch.tensor([[largest, -largest]])
+    store = open_store(tmp_path, dtype)
+    store.write_shard(["a"], [Encoded(frames, torch.zeros(1, 2, 2))])
+    assert torch.equal(store.read(["a"]).frames.float(), frames)
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (4,), (1, 2, 3)])

@@ -15,6 +15,11 @@ ERRORS = {
     "a GPU's": lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee the manual"),
     "a CPU's": lambda: RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 2 bytes"),
     "Python's": MemoryError,
+    "cuDNN 8's": lambda: RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    "cuDNN 9's": lambda: RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    "cuDNN's in general": lambda: RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
+    "torch's, of cuDNN": lambda: RuntimeError("GET was unable to find an engine to execute this computation"),
+    "torch's, of older cuDNN": lambda: RuntimeError("Unable to find an engine to execute this computation"),
 }
 
 
@@ -49,6 +54,33 @@ def test_batches_are_halved_until_they_fit_and_stay_so(store, kind):
     assert encoder.tried_s[: len(failed)] == failed
     assert max(encoder.tried_s[len(failed) :]) <= failed[-1] / 2 + 1e-6
     assert sum(encoder.seen) == 40
+
+
+def test_a_copy_to_the_cpu_that_does_not_fit_halves_the_batch_too(store, monkeypatch):
+    """On a GPU the frames of a batch are joined there, and page-locked memory is taken for them."""
+    tried = []
+
+    def fetch_few(encoded):
+        tried.append(len(encoded))
+        if len(encoded) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return fetch(encoded)
+
+    monkeypatch.setattr("emobox_hf.features.extraction.fetch", fetch_few)
+    assert extract(CLIPS, ToyEncoder(), store, **OPTIONS).n_extracted == 40
+    assert max(tried) > 3
+    assert store.keys() == {clip.key for clip in CLIPS}
+
+
+@pytest.mark.parametrize("is_initialized", [True, False])
+def test_after_a_batch_that_did_not_fit_a_gpu_gives_back_what_torch_keeps_of_it(store, monkeypatch, is_initialized):
+    emptied = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: is_initialized)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(len(encoder.tried_s)))
+    encoder = Cramped(1.7, ERRORS["a GPU's"])
+    extract(CLIPS, encoder, store, **OPTIONS)
+    failed = [number for number, size_s in enumerate(encoder.tried_s, 1) if size_s > encoder.room_s]
+    assert emptied == (failed if is_initialized else [])
 
 
 def test_what_failed_is_not_counted_as_computed():

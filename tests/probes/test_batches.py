@@ -4,7 +4,7 @@ import torch
 from toy_frames import make_frames
 
 from emobox_hf.probes.adam import Adam
-from emobox_hf.probes.batches import BatchSource, list_batches, longest_batch, make_batch_source
+from emobox_hf.probes.batches import BatchSource, free_memory, list_batches, longest_batch, make_batch_source
 from emobox_hf.probes.data import check_data
 
 
@@ -54,6 +54,22 @@ def test_streamed_batches_equal_resident_ones(monkeypatch):
     assert (resident.data.frames.device.type, streamed.data.frames.device.type) == ("cuda", "cpu")
     for one, other in zip(resident.read(items), streamed.read(items), strict=True):
         assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def test_what_torch_keeps_of_earlier_work_counts_as_free(monkeypatch):
+    memory = {"free": 10, "kept": 50}
+
+    def empty_cache():
+        memory["free"] += memory.pop("kept", 0)
+
+    monkeypatch.setattr(torch.cuda, "empty_cache", empty_cache)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (memory["free"], 100))
+    assert free_memory(torch.device("cuda")) == 60
+    memory |= {"free": 0, "kept": 2**40}
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, *_: self)
+    data = make_data()
+    source = make_batch_source(data, torch.device("cuda"), torch.float32)
+    assert source.data is not data  # else they were streamed
 
 
 def test_stacked_adam_equals_torchs_for_each_job_and_rests_where_a_job_has_no_batch():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from emobox_hf.encoders.forward.layout import AttentionRows, views
+from emobox_hf.encoders.forward.layout import AttentionRows, join, views
 from emobox_hf.encoders.forward.linear import Linear
 
 Biases = Mapping[int, torch.Tensor]  # frames of a row -> float32 (heads, frames, frames), added to its scores
@@ -60,14 +60,16 @@ class SelfAttention:
             rows: Which queries attend to which keys.
             biases: What is added to the scores in rows of so many frames; of the distance alone where rows are padded.
         """
-        query, key_value, padded = self.query(query_frames), self.key_value(frames), rows.padded
+        values = frames.to(self.key_value.dtype)  # cast once, where the queries are of all frames
+        query = self.query(values if query_frames is frames else query_frames)
+        key_value, padded = self.key_value(values), rows.padded
         if padded is not None:
             gated = query_frames if self.gate is None else query_frames[padded.queries]  # for the gate alone
             output = self._attend(gated, query[padded.queries], key_value[padded.keys], biases, padded.is_key)
             return self.out(output.index_select(0, padded.back))
         of_queries = (views(query_frames, rows.queries), views(query, rows.queries))
         parts = zip(*of_queries, views(key_value, rows.keys), strict=True)
-        return self.out(torch.cat([self._attend(*part, biases, None) for part in parts]))
+        return self.out(join([self._attend(*part, biases, None) for part in parts]))
 
     def _attend(
         self,

@@ -66,15 +66,21 @@ class Stack:
         The hidden states are those of transformers: state 0 is what goes into the first block, state k what block k
         gives, but the model's last one stands behind its final norm. The second is float32 (rows, layers, 2, dim).
         """
-        position_bias = self.position_bias
-        biases = {} if position_bias is None else {time: position_bias(time) for _, time in layout.groups}
+        biases, lengths = self._biases(layout), layout.lengths
         kept = layout.keep(hidden)
-        pooled = [pool(kept, layout.kept)]
+        pooled = [pool(kept, layout.kept, lengths)]
         for block in self.blocks[:-1]:
             hidden = block(hidden, layout, biases, is_last=False)
-            pooled.append(pool(layout.keep(hidden), layout.kept))
+            pooled.append(pool(layout.keep(hidden), layout.kept, lengths))
         if self.blocks:
             kept = self.blocks[-1](hidden, layout, biases, is_last=True)
             kept = kept if self.end is None else self.end(kept)
-            pooled.append(pool(kept, layout.kept))
+            pooled.append(pool(kept, layout.kept, lengths))
         return kept, torch.stack(pooled, dim=1)
+
+    def _biases(self, layout: Layout) -> Biases:
+        if self.position_bias is None:
+            return {}
+        # Where all rows are padded to the longest, attention asks for no other.
+        groups = layout.groups if layout.whole.padded is None else layout.groups[:1]
+        return {time: self.position_bias(time) for _, time in groups}

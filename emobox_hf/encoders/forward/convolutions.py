@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from emobox_hf.encoders.forward.layout import join
 from emobox_hf.encoders.forward.linear import Function, Linear, Target, chain
 
 Shapes = tuple[tuple[int, int], ...]  # (kernel, stride) of each convolution
@@ -114,7 +115,7 @@ class FrontEnd:
             stop = min(start + _PIECE, n_frames)
             samples = waveform[start * hop : (stop - 1) * hop + self.field]
             pieces.append(self._run(first, samples[None, :, None])[0])
-        return torch.cat(pieces)
+        return join(pieces)
 
     def _run(self, first: Function, waveforms: torch.Tensor) -> torch.Tensor:
         hidden = first(waveforms)
@@ -156,8 +157,7 @@ def _build_group_normed(layer: Any, target: Target) -> GroupNormed:
 
 def flatten_kernel(conv: Any, target: Target, activation: Function | None = None) -> Linear:
     """An `nn.Conv1d` as a linear layer of windows (time, n_in), with an activation behind it."""
-    bias = None if conv.bias is None else target.for_products(conv.bias)
-    return target.pack(conv.weight.detach().permute(0, 2, 1).flatten(1), bias, activation)
+    return target.pack(conv.weight.detach().permute(0, 2, 1).flatten(1), conv.bias, activation)
 
 
 def cut(values: torch.Tensor, kernel: int, stride: int) -> torch.Tensor:

@@ -60,6 +60,7 @@ class Layout:
         valid: The valid frames alone attend to every frame of their row.
         places: int64 (valid frames,): where the valid frames stand in the whole; None if all are valid.
         order: The clip that each row holds.
+        lengths: int64 (rows,): valid frames of each row, to pool all groups at once; None to take them one by one.
     """
 
     groups: Groups
@@ -68,6 +69,7 @@ class Layout:
     valid: AttentionRows
     places: torch.Tensor | None
     order: list[int]
+    lengths: torch.Tensor | None = None
 
     def keep(self, hidden: torch.Tensor) -> torch.Tensor:
         """The valid frames of the whole: (frames, dim) -> (valid frames, dim)."""
@@ -88,30 +90,48 @@ def lay_out(
     widths = n_frames if widths is None else widths
     order = sorted(range(len(n_frames)), key=lambda i: (-widths[i], -n_frames[i]))
     lengths, longest = [n_frames[i] for i in order], [widths[i] for i in order]
-    groups, places = _group(longest), None
-    whole = AttentionRows(
-        groups, groups, _pad(longest, longest, device) if with_padding and len(groups) > FEW else None
-    )
+    groups = _group(longest)
+    whole = AttentionRows(groups, groups, pad_rows(longest, device) if with_padding and len(groups) > FEW else None)
+    # torch has the sums of all groups at once on these two alone, and a CPU is faster without.
+    sent = send(torch.tensor(lengths), device) if device.type == "cuda" and len(set(lengths)) > FEW else None
     if longest == lengths:
-        return Layout(groups, groups, whole, whole, None, order)
+        return Layout(groups, groups, whole, whole, None, order, sent)
     pairs = [(len(list(rows)), *pair) for pair, rows in groupby(zip(lengths, longest, strict=True))]
     kept, keys = tuple((rows, n) for rows, n, _ in pairs), tuple((rows, n) for rows, _, n in pairs)
     valid = AttentionRows(kept, keys, _pad(lengths, longest, device) if with_padding and len(pairs) > FEW else None)
-    starts = accumulate(longest, initial=0)
-    places = torch.cat([torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=False)])
-    return Layout(groups, kept, whole, valid, send(places, device), order)
+    return Layout(groups, kept, whole, valid, find_valid(lengths, longest, device), order, sent)
+
+
+def find_valid(lengths: Sequence[int], widths: Sequence[int], device: torch.device) -> torch.Tensor:
+    """Where the first frames of each row, as many as its length, stand in rows of these widths: int64 (frames,)."""
+    starts = accumulate(widths, initial=0)
+    places = [torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=False)]
+    return send(torch.cat(places), device)
 
 
 def _group(lengths: Sequence[int]) -> Groups:
     return tuple((len(list(same)), length) for length, same in groupby(lengths))
 
 
+def pad_rows(lengths: Sequence[int], device: torch.device) -> PaddedRows:
+    """Rows of these lengths as one grid, in which every frame is both query and key."""
+    places, is_own = _index(lengths)
+    sent = send(places, device)
+    return PaddedRows(sent, sent, _mask(is_own, device), _places_of(is_own, device))
+
+
 def _pad(n_queries: Sequence[int], n_keys: Sequence[int], device: torch.device) -> PaddedRows:
     queries, is_query = _index(n_queries)
     keys, is_key = _index(n_keys)
-    mask = None if bool(is_key.all()) else send(is_key[:, None, None], device)
-    back = is_query.flatten().nonzero().flatten()
-    return PaddedRows(send(queries, device), send(keys, device), mask, send(back, device))
+    return PaddedRows(send(queries, device), send(keys, device), _mask(is_key, device), _places_of(is_query, device))
+
+
+def _mask(is_key: torch.Tensor, device: torch.device) -> torch.Tensor | None:
+    return None if bool(is_key.all()) else send(is_key[:, None, None], device)
+
+
+def _places_of(is_own: torch.Tensor, device: torch.device) -> torch.Tensor:
+    return send(is_own.flatten().nonzero().flatten(), device)
 
 
 def _index(lengths: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -128,6 +148,24 @@ def views(packed: torch.Tensor, groups: Groups) -> Iterator[torch.Tensor]:
     for rows, time in groups:
         yield packed[start : start + rows * time].view(rows, time, packed.shape[1])
         start += rows * time
+
+
+def join(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The parts one behind another along their first dimension; a single one is given back itself, not a copy."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+
+
+def send_rows(waveforms: Sequence[torch.Tensor], n_samples: int, device: torch.device) -> torch.Tensor:
+    """Waveforms (samples,) with zeros behind them, float32 (rows, n_samples) on the device.
+
+    They are laid out where a GPU takes them from, so that nothing is copied twice.
+    """
+    is_cuda = device.type == "cuda"
+    rows = torch.empty(len(waveforms), n_samples, pin_memory=is_cuda)
+    for row, waveform in zip(rows, waveforms, strict=True):
+        row[: len(waveform)] = waveform
+        row[len(waveform) :] = 0
+    return rows.to(device, non_blocking=is_cuda)
 
 
 def send(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

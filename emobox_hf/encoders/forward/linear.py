@@ -82,17 +82,17 @@ class Target:
         """The `nn.Linear`s as one, their outputs side by side and multiplied by `scale`, and an activation."""
         weights = [module.weight.detach() for module in modules]
         biases = [m.weight.new_zeros(m.out_features) if m.bias is None else m.bias.detach() for m in modules]
-        bias = None if all(m.bias is None for m in modules) else self.for_products(torch.cat(biases) * scale)
+        bias = None if all(m.bias is None for m in modules) else torch.cat(biases) * scale
         return self.pack(torch.cat(weights) * scale, bias, activation)
 
     def pack(self, weight: torch.Tensor, bias: torch.Tensor | None, activation: Function | None = None) -> Linear:
-        """The linear layer of a weight; on a CPU laid out once as oneDNN would at every call.
+        """The linear layer of a weight and a bias of any dtype; on a CPU laid out once as oneDNN would at every call.
 
         That is what torch.compile does with constant weights: 5 % faster in bfloat16, and in float32 on a processor of
         AMD 40 % faster than MKL, which torch takes otherwise. torch does not document the functions for it: without
         them the weight stays as it is.
         """
-        weight = self.for_products(weight)
+        weight, bias = self.for_products(weight), None if bias is None else self.for_products(bias)
         if not (self.is_cpu and _can_pack(self.dtype)):
             return Linear(weight, bias, self.dtype, activation)
         return Linear(torch.ops.mkldnn._reorder_linear_weight(weight), bias, self.dtype, activation, is_packed=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from emobox_hf.encoders.forward.layout import send
+from emobox_hf.encoders.forward.layout import send_rows
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.errors import InputError
 
@@ -31,10 +31,7 @@ class LogMel:
         clips = [waveform[:n_samples] for waveform in waveforms]
         # Beyond its end the signal is mirrored: behind half a window of silence, that is silence too.
         length = min(-(-(max(map(len, clips)) + n_window // 2) // self.hop) * self.hop, n_samples)
-        rows = torch.zeros(len(clips), length)
-        for row, clip in zip(rows, clips, strict=True):
-            row[: len(clip)] = clip
-        rows = send(rows, self.device)
+        rows = send_rows(clips, length, self.device)
         spectrum = torch.stft(rows, n_window, self.hop, window=self.window, return_complex=True)
         power = spectrum[..., :-1].abs().square().transpose(1, 2)  # (rows, time, frequencies)
         log_mel = (power @ self.filters).clamp_(min=_FLOOR).log10_()  # (rows, time, mel bins)

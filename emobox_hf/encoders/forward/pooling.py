@@ -4,15 +4,18 @@ from collections.abc import Sequence
 
 import torch
 
-from emobox_hf.encoders.forward.layout import FEW, Groups, send, views
+from emobox_hf.encoders.forward.layout import Groups, join, send, views
 
 
-def pool(frames: torch.Tensor, groups: Groups) -> torch.Tensor:
-    """Mean and population standard deviation over the frames of each row: (frames, dim) -> float32 (rows, 2, dim)."""
+def pool(frames: torch.Tensor, groups: Groups, lengths: torch.Tensor | None = None) -> torch.Tensor:
+    """Mean and population standard deviation over the frames of each row: (frames, dim) -> float32 (rows, 2, dim).
+
+    With lengths, int64 (rows,), all groups are pooled at once.
+    """
     frames = frames.float()
-    if frames.device.type == "cuda" and len(groups) > FEW:
-        return pool_segments(frames, groups)
-    return torch.cat([_pool_group(group) for group in views(frames, groups)])
+    if lengths is not None:
+        return pool_segments(frames, lengths)
+    return join([_pool_group(group) for group in views(frames, groups)])
 
 
 def _pool_group(group: torch.Tensor) -> torch.Tensor:
@@ -21,9 +24,8 @@ def _pool_group(group: torch.Tensor) -> torch.Tensor:
     return torch.cat([mean, variance.sqrt_()], dim=1)
 
 
-def pool_segments(frames: torch.Tensor, groups: Groups) -> torch.Tensor:
+def pool_segments(frames: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     """`pool` with a fixed number of kernels, whatever the number of groups."""
-    lengths = send(torch.tensor([time for rows, time in groups for _ in range(rows)]), frames.device)
 
     def mean_of(values: torch.Tensor) -> torch.Tensor:
         # `unsafe` leaves out a check that would wait for the GPU.

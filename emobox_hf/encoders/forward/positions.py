@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from emobox_hf.encoders.forward.layout import Groups, views
+from emobox_hf.encoders.forward.layout import Groups, PaddedRows, join, views
 from emobox_hf.encoders.forward.linear import Function, Norm, Target
 
 # Windows that a CPU lays out at once: 5 MB for the base models.
@@ -66,10 +66,15 @@ class PositionLayer:
     norm: Norm | None
     activation: Function
 
-    def __call__(self, frames: torch.Tensor) -> torch.Tensor:
-        """Affine map, convolution, norm and activation of frames (rows, time, dim): float32, the same shape."""
+    def __call__(self, frames: torch.Tensor, is_padding: torch.Tensor | None = None) -> torch.Tensor:
+        """Affine map, convolution, norm and activation of frames (rows, time, dim): float32, the same shape.
+
+        The convolution sees zeros where bool (rows, time, 1) says padding.
+        """
         if self.affine is not None:
             frames = frames * self.affine[0] + self.affine[1]
+        if is_padding is not None:
+            frames = frames.masked_fill(is_padding, 0)
         hidden = self.convolution(frames).float()
         return self.activation(hidden if self.norm is None else self.norm(hidden))
 
@@ -80,14 +85,23 @@ class Positions:
 
     layers: tuple[PositionLayer, ...]
 
-    def __call__(self, frames: torch.Tensor, groups: Groups) -> torch.Tensor:
-        """Positional embeddings (frames, dim) of frames laid out in groups, float32."""
+    def __call__(self, frames: torch.Tensor, groups: Groups, padded: PaddedRows | None = None) -> torch.Tensor:
+        """Positional embeddings (frames, dim) of frames laid out in groups, float32; if padded, of all at once."""
+        if padded is not None:
+            return self._add_at_once(frames, padded)
         added = []
         for group in views(frames, groups):
             for layer in self.layers:
                 group = layer(group)
             added.append(group.reshape(-1, frames.shape[1]))
-        return torch.cat(added)
+        return join(added)
+
+    def _add_at_once(self, frames: torch.Tensor, padded: PaddedRows) -> torch.Tensor:
+        rows = frames[padded.queries]  # (rows, time, dim)
+        is_padding = None if padded.is_key is None else ~padded.is_key[:, 0, 0, :, None]
+        for layer in self.layers:
+            rows = layer(rows, is_padding)
+        return rows.flatten(0, 1).index_select(0, padded.back)
 
 
 def build_positions(embedding: Any, target: Target) -> Positions:

@@ -16,6 +16,7 @@ from emobox_hf.encoders.forward.attention import Gate, SelfAttention
 from emobox_hf.encoders.forward.blocks import Block, Stack
 from emobox_hf.encoders.forward.linear import Target, chain
 from emobox_hf.encoders.forward.windows import WINDOW_SAMPLES
+from emobox_hf.encoders.native.layers import alibi_bias
 
 
 def build_wav2vec2_stack(model: Any, target: Target, n_blocks: int) -> Stack:
@@ -79,13 +80,10 @@ def build_data2vec2_stack(model: Any, target: Target, n_blocks: int) -> Stack:
     blocks = tuple(_build_data2vec2_block(block, target) for block in encoder.layers[:n_blocks])
     is_end = encoder.layer_norm_first and n_blocks == len(encoder.layers)
     n_tokens = 0 if encoder.extra_tokens is None else len(encoder.extra_tokens)
-    # The bias is all that is needed of it from here on.
-    encoder.layers, encoder.pos_conv_embed = encoder.layers[:0], None
-    encoder.to(target.device)
+    slopes = target.in_float32(encoder.slopes())
 
     def position_bias(time: int) -> torch.Tensor:
-        bias: torch.Tensor = encoder._bias(torch.empty(1, time, 0, device=target.device), time - n_tokens, None)
-        return bias[0]
+        return alibi_bias(slopes, time - n_tokens, n_tokens)
 
     return Stack(blocks, target.norm(encoder.layer_norm) if is_end else None, position_bias)
 

@@ -8,12 +8,13 @@ convolutions would see padding.
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
 from emobox_hf.encoders.forward.convolutions import FrontEnd, build_front_end
-from emobox_hf.encoders.forward.layout import Groups, lay_out, send, views
+from emobox_hf.encoders.forward.layout import Groups, find_valid, join, lay_out, pad_rows, send, send_rows, views
 from emobox_hf.encoders.forward.linear import Target
 from emobox_hf.encoders.forward.positions import build_positions
 from emobox_hf.encoders.forward.stacks import build_data2vec2_stack, build_wav2vec2_stack
@@ -54,18 +55,17 @@ def build_waveform_backbone(
     n_tokens = 0 if tokens is None else len(tokens)
 
     def run(windows: list[Waveform]) -> list[Encoded]:
-        # One call a window: the extractor then normalises, where it does, over exactly this sound.
-        inputs = [
-            torch.from_numpy(extractor(window, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np")["input_values"][0])
-            for window in windows
-        ]
+        inputs = [prepare(extractor, window) for window in windows]
         n_frames = [front_end.count(len(window)) for window in windows]
         widths = [n + n_tokens for n in n_frames]
         # With tokens behind the frames a bias depends on more than the distance.
         layout = lay_out(n_frames, target.device, widths=widths, with_padding=not target.is_cpu and not n_tokens)
         local = _run_front_end(front_end, [inputs[i] for i in layout.order], target)
         hidden = project(normalise(local)).float()  # (frames, dim)
-        hidden = hidden + positions(hidden, layout.kept)
+        padded = layout.valid.padded
+        if padded is None and len(layout.kept) > 1 and not target.is_cpu:
+            padded = pad_rows([n_frames[i] for i in layout.order], target.device)
+        hidden = hidden + positions(hidden, layout.kept, padded)
         if tokens is not None:
             hidden = _put_behind(hidden, layout.kept, tokens)
         frames, pooled = stack.run(before(hidden), layout)
@@ -84,18 +84,34 @@ def build_waveform_backbone(
     )
 
 
+def prepare(extractor: Any, window: Waveform) -> torch.Tensor:
+    """A window as the model takes it, float32 (samples,): normalised over this sound, if the extractor does."""
+    from transformers import Wav2Vec2FeatureExtractor
+
+    if type(extractor).__call__ is not Wav2Vec2FeatureExtractor.__call__:
+        values = extractor(window, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np")["input_values"][0]
+    elif extractor.do_normalize:
+        # What the call comes to for one clip, which itself takes as long again to get there.
+        (values,) = extractor.zero_mean_unit_var_norm([window], None)
+    else:
+        values = window
+    return torch.from_numpy(np.asarray(values, dtype=np.float32))
+
+
 def _run_front_end(front_end: FrontEnd, waveforms: list[torch.Tensor], target: Target) -> torch.Tensor:
     """Frames of all rows one behind another, (frames, channels)."""
     if target.is_cpu:
-        return torch.cat([front_end.run_piecewise(waveform) for waveform in waveforms])
+        return join([front_end.run_piecewise(waveform) for waveform in waveforms])
     n_frames, device = [front_end.count(len(waveform)) for waveform in waveforms], target.device
-    padded = send(nn.utils.rnn.pad_sequence(waveforms, batch_first=True), device)  # (rows, samples)
-    lengths = send(torch.tensor([len(waveform) for waveform in waveforms]), device)
-    hidden = front_end.run_padded(padded, lengths)  # (rows, time, channels)
-    return lay_out(n_frames, device, widths=[hidden.shape[1]] * len(n_frames)).keep(hidden.flatten(0, 1))
+    lengths = [len(waveform) for waveform in waveforms]
+    padded = send_rows(waveforms, max(lengths), device)  # (rows, samples)
+    hidden = front_end.run_padded(padded, send(torch.tensor(lengths), device))  # (rows, time, channels)
+    rows, time = hidden.shape[:2]
+    flat = hidden.flatten(0, 1)
+    return flat if n_frames == [time] * rows else flat.index_select(0, find_valid(n_frames, [time] * rows, device))
 
 
 def _put_behind(frames: torch.Tensor, groups: Groups, tokens: torch.Tensor) -> torch.Tensor:
     """The rows with the tokens behind each: (frames, dim) -> (frames and tokens, dim)."""
     parts = [torch.cat([part, tokens.expand(len(part), -1, -1)], dim=1) for part in views(frames, groups)]
-    return torch.cat([part.flatten(0, 1) for part in parts])
+    return join([part.flatten(0, 1) for part in parts])

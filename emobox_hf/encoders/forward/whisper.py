@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
 from emobox_hf.encoders.forward.convolutions import flatten_kernel, multiply_windows
-from emobox_hf.encoders.forward.layout import lay_out
+from emobox_hf.encoders.forward.layout import join, lay_out
 from emobox_hf.encoders.forward.linear import Linear, Target
 from emobox_hf.encoders.forward.mel import build_log_mel
 from emobox_hf.encoders.forward.stacks import build_whisper_stack
@@ -62,7 +62,7 @@ def build_whisper_backbone(
         n_tokens = [min(-(-len(window) // hop), n_positions) for window in windows]
         layout = lay_out(n_frames, target.device, widths=n_tokens, with_padding=not target.is_cpu)
         same = groupby(layout.order, key=lambda i: n_tokens[i])
-        hidden = torch.cat([embed([windows[i] for i in clips], n) for n, clips in same])
+        hidden = join([embed([windows[i] for i in clips], n) for n, clips in same])
         frames, pooled = stack.run(hidden, layout)
         return unpack(frames, pooled, layout, n_frames)
 

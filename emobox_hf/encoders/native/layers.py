@@ -190,20 +190,28 @@ class Data2Vec2Encoder(nn.Module):
             hidden = states[-1] = self.layer_norm(hidden)
         return hidden[:, :n_frames], tuple(state[:, :n_frames] for state in states) if all_states else None
 
+    def slopes(self) -> torch.Tensor:
+        """ALiBi's slope of each head as learned, float32 (heads,)."""
+        slopes = torch.tensor(_alibi_slopes(len(self.alibi_scale)), device=self.alibi_scale.device)
+        return slopes * self.alibi_scale.float().clamp_min(0)
+
     def _bias(self, hidden: torch.Tensor, n_frames: int, is_frame: torch.Tensor | None) -> torch.Tensor:
         """ALiBi's bias, and minus infinity on what is padding: (1 or batch, heads, time, time)."""
         device, n_tokens = hidden.device, hidden.shape[1] - n_frames
-        slopes = torch.tensor(_alibi_slopes(len(self.alibi_scale)), device=device)
-        slopes = (slopes * self.alibi_scale.float().clamp_min(0))[:, None, None]
-        places = torch.arange(n_frames, device=device)
-        distance = (places[:, None] - places).abs().float()
-        bias = pad(-slopes * distance, (0, n_tokens, 0, n_tokens))[None]  # (1, heads, time, time)
+        bias = alibi_bias(self.slopes(), n_frames, n_tokens)[None]  # (1, heads, time, time)
         if is_frame is not None:
             is_key = pad(is_frame, (0, n_tokens), value=True)
             bias = bias.masked_fill(~is_key[:, None, None], -math.inf)  # (batch, heads, time, time)
         # Attention wants the type of its scores, which under autocast is not that of the frames.
         is_autocast = torch.is_autocast_enabled(device.type)
         return bias.to(torch.get_autocast_dtype(device.type) if is_autocast else hidden.dtype)
+
+
+def alibi_bias(slopes: torch.Tensor, n_frames: int, n_tokens: int) -> torch.Tensor:
+    """What ALiBi adds to scores, float32 (heads, time, time): slope times distance, below zero; nothing for tokens."""
+    places = torch.arange(n_frames, device=slopes.device)
+    distance = (places[:, None] - places).abs().float()
+    return pad(-slopes[:, None, None] * distance, (0, n_tokens, 0, n_tokens))
 
 
 def _alibi_slopes(n_heads: int) -> list[float]:

@@ -2,20 +2,29 @@
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from tiny_encoders import noise
 from torch import nn
 from torch.nn.functional import gelu
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import Wav2Vec2FeatureExtractor
 from transformers.activations import GELUActivation
 
-from emobox_hf.encoders.forward import attention, positions
-from emobox_hf.encoders.forward.attention import attend
+from emobox_hf.encoders.forward import attention, layout, positions
+from emobox_hf.encoders.forward.attention import SelfAttention, attend
+from emobox_hf.encoders.forward.blocks import Stack
 from emobox_hf.encoders.forward.convolutions import build_front_end
-from emobox_hf.encoders.forward.layout import AttentionRows, lay_out
+from emobox_hf.encoders.forward.layout import AttentionRows, join, lay_out, pad_rows, send_rows
 from emobox_hf.encoders.forward.linear import Target, _can_pack
 from emobox_hf.encoders.forward.positions import build_positions
+from emobox_hf.encoders.forward.waveform import prepare
+from emobox_hf.encoders.native.extractor import Data2Vec2FeatureExtractor
 
 CPU = torch.device("cpu")
 
@@ -112,6 +121,102 @@ def test_the_grouped_convolution_in_pieces_is_torchs_own(kernel: int, monkeypatc
     for step in (400, 16, 1):
         monkeypatch.setattr(positions, "_WINDOWS", step)
         torch.testing.assert_close(built(frames, layout.kept), torch.cat(expected), atol=1e-5, rtol=0)
+
+
+class Calls(TorchDispatchMode):
+    """Counts operations by their names; a cast is one that gives another dtype."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        name = func._schema.name
+        if name not in ("aten::to", "aten::_to_copy"):
+            self.n[name] += 1
+        elif result.dtype != args[0].dtype:
+            self.n["cast"] += 1
+        return result
+
+
+@pytest.mark.parametrize("is_normed", [False, True])
+@pytest.mark.parametrize("kernel", [7, 8])
+def test_positions_of_many_lengths_are_one_convolution_a_layer_and_see_no_padding(
+    kernel: int, is_normed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedding, lengths = nn.Module(), [40, 23, 9, 9, 1]
+    embedding.layers = nn.ModuleList()
+    for _ in range(3):
+        layer = nn.Module()
+        layer.conv, layer.activation = nn.Conv1d(12, 12, kernel, padding=kernel // 2, groups=3), gelu
+        if is_normed:
+            layer.batch_norm = nn.BatchNorm1d(12).eval()
+            layer.batch_norm.running_mean += 3.0
+        embedding.layers.append(layer)
+    monkeypatch.setattr(Target, "is_cpu", False)
+    built, laid = build_positions(embedding, Target(CPU, torch.float32)), lay_out(lengths, CPU)
+    frames = 5 + torch.randn(sum(lengths), 12)
+    row_by_row = [built(row, ((1, len(row)),)) for row in torch.split(frames, lengths)]
+    with Calls() as calls:
+        together = built(frames, laid.kept, pad_rows(lengths, CPU))
+    assert calls.n["aten::conv1d"] == 3
+    torch.testing.assert_close(together, torch.cat(row_by_row), atol=1e-5, rtol=0)
+
+
+def test_frames_are_cast_once_for_queries_keys_and_values() -> None:
+    target = Target(CPU, torch.bfloat16)
+    heads = SelfAttention(
+        2, target.linear(nn.Linear(8, 8)), target.linear(nn.Linear(8, 16)), target.linear(nn.Linear(8, 8))
+    )
+    rows, frames = lay_out([5, 5], CPU).whole, torch.randn(10, 8)
+    with Calls() as calls:
+        heads(frames, frames, rows, {})
+    assert calls.n["cast"] == 1
+    assert calls.n["aten::cat"] == 0
+
+
+def test_a_single_part_is_not_copied() -> None:
+    part = torch.ones(2, 3)
+    assert join([part]) is part
+    assert torch.equal(join([part, part]), torch.ones(4, 3))
+
+
+def test_a_pass_sends_its_lengths_once_and_makes_the_biases_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU is sent while the blocks run, it waits for; and biases of all lengths would fill it."""
+    lengths, asked = [7, 6, 5, 3, 2, 1], []
+    laid = replace(lay_out(lengths, CPU, with_padding=True), lengths=torch.tensor(lengths))
+    monkeypatch.setattr(layout, "send", None)
+    stack = Stack((), None, lambda time: asked.append(time) or torch.zeros(2, time, time))
+    frames, pooled = stack.run(torch.randn(24, 4), laid)
+    assert asked == [7]
+    for row, (mean, deviation) in zip(torch.split(frames, lengths), pooled[:, 0], strict=True):
+        torch.testing.assert_close(mean, row.mean(0))
+        torch.testing.assert_close(deviation, row.std(0, correction=0))
+
+
+class Loud(Wav2Vec2FeatureExtractor):
+    def __call__(self, *args: object, **settings: object) -> dict[str, list[np.ndarray]]:
+        return {"input_values": [2 * super().__call__(*args, **settings)["input_values"][0]]}
+
+
+@pytest.mark.parametrize("is_masked", [False, True])
+@pytest.mark.parametrize("normalises", [False, True])
+@pytest.mark.parametrize("kind", [Wav2Vec2FeatureExtractor, Data2Vec2FeatureExtractor, Loud])
+def test_a_window_is_prepared_as_its_extractor_does(
+    kind: type[Wav2Vec2FeatureExtractor], normalises: bool, is_masked: bool
+) -> None:
+    extractor = kind(do_normalize=normalises, return_attention_mask=is_masked)
+    for waveform in (noise(9001, seed=2), 1e-4 * noise(400, seed=3), np.zeros(500, np.float32)):
+        expected = extractor(waveform, sampling_rate=16_000, return_tensors="np")["input_values"][0]
+        found = prepare(extractor, waveform)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, torch.from_numpy(expected))
+
+
+def test_rows_are_sent_with_silence_behind_them() -> None:
+    waveforms = [torch.ones(2), torch.ones(3), torch.ones(1)]
+    assert send_rows(waveforms, 4, CPU).tolist() == [[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0]]
 
 
 def test_rows_are_laid_out_by_length_and_their_valid_frames_found() -> None:
