@@ -1,6 +1,5 @@
 """Features of a corpus: the store is filled where it lacks something, and read as the probes need it."""
 
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from emobox_hf.features import (
     normalize_pooled,
     normalize_utterances,
 )
+from emobox_hf.progress import LOGGER, progress
 from emobox_hf.results import ALL_LAYERS, LAST, RunSettings
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def fill_store(plan: Plan, source: Source, place: Place) -> Filled:
     stored = _read_keys(store)
     if all(clip.key in stored for clip in clips):
         return Filled(left_out, 0.0, time.perf_counter() - started)
-    encoder = _load(plan, place)
+    with progress(f"load {plan.request.encoder.name}", is_shown=place.rank == 0, only="lines"):
+        encoder = _load(plan, place)
     report = extract(
         clips,
         encoder,
@@ -155,9 +156,9 @@ def _read_keys(store: FeatureStore) -> set[str]:
 
 
 def set_aside_damaged(store: FeatureStore) -> None:
-    """Put every damaged shard of a store out of the way, and say so, a line each."""
+    """Put every damaged shard of a store out of the way, and log it, a line each."""
     for problem in store.set_aside_damaged():
-        print(f"{problem}; set aside, its utterances are extracted again", file=sys.stderr)
+        LOGGER.warning("%s; set aside, its utterances are extracted again", problem)
 
 
 def _open_store(plan: Plan, source: Source) -> FeatureStore:
