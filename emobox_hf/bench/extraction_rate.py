@@ -63,6 +63,7 @@ class EncoderRates:
         n_layers: Blocks.
         n_clips: Clips that an extraction encoded.
         audio_s: Their seconds.
+        n_rounds: How often each was measured.
         gflop_per_audio_s: 10^9 operations to a second of their sound; None for a model that cannot be counted.
         loop_audio_s_per_s: Seconds of sound a second in the loop.
         loop_clips_per_s: Clips a second in the loop.
@@ -75,6 +76,7 @@ class EncoderRates:
     n_layers: int
     n_clips: int
     audio_s: float
+    n_rounds: int
     gflop_per_audio_s: float | None
     loop_audio_s_per_s: float
     loop_clips_per_s: float
@@ -130,6 +132,7 @@ def measure_encoder(
         n_layers=one.n_layers,
         n_clips=work.n_clips,
         audio_s=work.audio_s,
+        n_rounds=sample.rounds,
         gflop_per_audio_s=None if work.flops is None else work.flops / work.audio_s / 1e9,
         loop_audio_s_per_s=work.audio_s / median(loops),
         loop_clips_per_s=work.n_clips / median(loops),

@@ -11,19 +11,11 @@ from typing import Any
 
 import torch
 
-from emobox_hf.bench.clips import MEAN_S
-from emobox_hf.bench.estimate import (
-    STORED_CLIPS_S,
-    Skipped,
-    estimate_pass,
-    estimate_probes,
-    estimate_products,
-    measure_rate,
-    show_total,
-)
+from emobox_hf.bench.budget import Budget
+from emobox_hf.bench.estimate import ASK
 from emobox_hf.bench.extraction_rate import measure_encoder
 from emobox_hf.bench.gemm import list_products, measure_gemm
-from emobox_hf.bench.probe_rate import count_operations, draw_data, measure_precision
+from emobox_hf.bench.probe_rate import draw_data, measure_precision
 from emobox_hf.bench.shapes import SHAPES, load_plain, make_config, make_shape
 from emobox_hf.bench.store_rate import measure_store
 from emobox_hf.bench.timed_extraction import Sample
@@ -53,13 +45,14 @@ class BenchRequest:
         parts: Which of `PARTS`.
         audio_s: Seconds of sound that an extraction encodes.
         loop_clips: Clips that the loop to compare with takes at most.
-        rounds: How often each extraction and each loop is run; medians are given.
+        rounds: How often each extraction and each loop is run, where there is time; medians are given.
         gemm_s: Seconds that a product of matrices is repeated.
         store_clips: Utterances that are written to a store and read.
         probe_epochs: Epochs of a probe.
         probe_clips: Utterances that probes are trained on.
         scratch: A folder for the temporary store; None for the system's.
-        longest_s: Seconds; what seems to take longer is skipped.
+        longest_s: Seconds; of what seems to take longer fewer rounds are run, and what one round of takes longer is
+            skipped.
     """
 
     device: torch.device
@@ -167,67 +160,6 @@ def run_bench(request: BenchRequest, say: Say, show: Show = lambda part, figures
     return figures | {"peak_memory_mb": peak_memory_mb()}
 
 
-class Budget:
-    """What there is time for, by the rates of the first products.
-
-    Attributes:
-        skipped: What there was no time for, so far.
-    """
-
-    def __init__(self, request: BenchRequest) -> None:
-        self.skipped: list[Skipped] = []
-        self._request = request
-        takes_products = {"gemm", "encoders"} & set(request.parts)
-        dtypes = [PRECISIONS[one] for one in request.precisions] if takes_products else []
-        dtypes += [torch.float32] if "encoders" in request.parts else []  # the loop
-        dtypes += DTYPES.values() if "probes" in request.parts else []
-        self._rates = {dtype: measure_rate(request.device, dtype) for dtype in dict.fromkeys(dtypes)}
-
-    def allows(self, what: str, seconds: float) -> bool:
-        """Whether there is time for something; noted as skipped if not."""
-        if seconds > self._request.longest_s:
-            self.skipped.append(Skipped(what, seconds))
-            return False
-        return True
-
-    def products_s(self, precision: Precision) -> float:
-        """Seconds that the products take in a precision."""
-        rate = self._rates[PRECISIONS[precision]]
-        return estimate_products(list_products(self._request.device), rate, seconds=self._request.gemm_s)
-
-    def loop_s(self, config: Any) -> float:
-        """Seconds that the loop over single clips takes in all rounds."""
-        audio_s = min(self._request.audio_s, self._request.loop_clips * MEAN_S)
-        return self._request.rounds * estimate_pass(config, self._rates[torch.float32], audio_s=audio_s)
-
-    def extraction_s(self, config: Any, precision: Precision) -> float:
-        """Seconds that extraction takes in all rounds, a product before each."""
-        rate = self._rates[PRECISIONS[precision]]
-        a_pass = estimate_pass(config, rate, audio_s=self._request.audio_s)
-        return self._request.rounds * (a_pass + self.products_s(precision) / 2)
-
-    def probes_s(self, precision: str) -> float:
-        """Seconds that probes take in a precision of theirs."""
-        n_operations = count_operations(self._request.probe_clips, self._request.probe_epochs)
-        return estimate_probes(n_operations, self._rates[DTYPES[precision]])
-
-    def describe(self) -> str:
-        """How long all will take, of encoders those of known shape."""
-        request = self._request
-        lengths = []
-        if "gemm" in request.parts:
-            lengths += [self.products_s(precision) for precision in request.precisions]
-        for name in request.shapes if "encoders" in request.parts else ():
-            config = make_config(name)
-            if self.loop_s(config) <= request.longest_s:
-                lengths += [self.loop_s(config), *(self.extraction_s(config, one) for one in request.precisions)]
-        if "store" in request.parts:
-            lengths.append(request.store_clips / STORED_CLIPS_S)
-        if "probes" in request.parts:
-            lengths += [self.probes_s(precision) for precision in DTYPES]
-        return show_total(sum(seconds for seconds in lengths if seconds <= request.longest_s))
-
-
 def _measure_products(request: BenchRequest, budget: Budget, say: Say) -> list[Figures]:
     device, found = request.device, []
     for precision in request.precisions:
@@ -241,7 +173,6 @@ def _measure_products(request: BenchRequest, budget: Budget, say: Say) -> list[F
 
 
 def _measure_encoders(request: BenchRequest, budget: Budget, say: Say) -> list[Figures]:
-    sample = Sample(request.audio_s, request.loop_clips, request.rounds, request.gemm_s, request.scratch)
     device, found = request.device, []
     for name in (*request.shapes, *request.encoders):
         if name in request.shapes and not budget.allows(name, budget.loop_s(make_config(name))):
@@ -252,7 +183,11 @@ def _measure_encoders(request: BenchRequest, budget: Budget, say: Say) -> list[F
             continue
         lengths = {one: budget.extraction_s(config, one) for one in request.precisions}
         precisions = [one for one, seconds in lengths.items() if budget.allows(f"{name} in {one}", seconds)]
+        n_rounds = budget.count_rounds([budget.loop_s(config), *(lengths[one] for one in precisions)])
+        if precisions and n_rounds < request.rounds:
+            say(f"{name}: {n_rounds} of {request.rounds} rounds, for lack of time; {ASK} runs all")
         if precisions:
+            sample = Sample(request.audio_s, request.loop_clips, n_rounds, request.gemm_s, request.scratch)
             found.append(asdict(measure_encoder(plain, device, precisions, sample, say)))
         del plain
         if device.type == "cuda":

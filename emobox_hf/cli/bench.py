@@ -17,8 +17,8 @@ def add_verbs(verbs: Any) -> None:
         help="how fast this machine extracts, stores and probes, beside plain loops",
         description="Rates of this machine, in one run: products of matrices, extraction in each precision beside a "
         "loop over single clips, a store, probes. Needs neither a corpus nor a network; about four minutes on two "
-        "cores. What would take over two minutes by itself, such as bfloat16 on a processor without instructions for "
-        "it, is skipped and named.",
+        "cores. Of what would take over two minutes by itself fewer rounds are run; what takes longer even so, such as "
+        "bfloat16 on a processor without instructions for it, is skipped and named.",
     )
     add = verb.add_argument
     add("--shapes", nargs="+", metavar="SHAPE", help="published encoders, with random weights, such as wavlm-large")
@@ -34,7 +34,7 @@ def add_verbs(verbs: Any) -> None:
     add("--audio-s", type=float, help="seconds of sound that each extraction encodes")
     add("--rounds", type=int, help="times that each is measured; medians are given (3)")
     add("--scratch", type=Path, help="where the temporary stores lie: the disk to measure")
-    add("--slow", action="store_true", help="measure what takes over two minutes, too")
+    add("--slow", action="store_true", help="measure what takes over two minutes, too, and in all rounds")
     add("--quick", action="store_true", help="the smallest models and sizes: whether it runs, in seconds")
     add("--out", type=Path, metavar="FILE", help="write the figures there too, as JSON")
     form = verb.add_mutually_exclusive_group()

@@ -50,7 +50,7 @@ def test_each_figure_is_told_on_stderr_when_it_is_there(capsys: pytest.CaptureFi
 
 def test_what_is_skipped_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {torch.float32: 1e12, torch.bfloat16: 1e6}
-    monkeypatch.setattr("emobox_hf.bench.measure.measure_rate", lambda device, dtype: rates[dtype])
+    monkeypatch.setattr("emobox_hf.bench.budget.measure_rate", lambda device, dtype: rates[dtype])
     words = ["bench", "--quick", "--device", "cpu", "--parts", "probes"]
     assert main(words) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "skipped" in line]
