@@ -112,7 +112,7 @@ def _archives(
     _check_room(files, folder)
     archives = []
     sizes = [file.size for file in files if file.size is not None]
-    total = sum(sizes) if len(sizes) == len(files) else None
+    total = sum(sizes) if len(sizes) == len(files) else 1e6 * fetch.size_mb or None
     here = sum(path.stat().st_size for file in files for path in _copies(file, folder) if path.is_file())
     with progress(f"fetch {spec.name}", total=total, done=here, unit=BYTES, only="lines") as advance:
         for number, file in enumerate(files, start=1):
