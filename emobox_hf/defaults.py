@@ -19,7 +19,7 @@ TABLE = "defaults"
 # What a command is about, the form of its answer, and consent: a file says none of them for all commands to come.
 NO_DEFAULTS = {
     *("corpus", "corpora", "train", "test", "out", "repo", "all", "help", "version", "json", "markdown"),
-    *("overwrite", "yes", "public", "i_have_the_right", "token"),
+    *("quiet", "verbose", "overwrite", "yes", "public", "i_have_the_right", "token"),
 }
 
 

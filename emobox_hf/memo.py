@@ -1,5 +1,6 @@
 """A cache of what was read from files: where a file has not changed since, only its size and time are looked at."""
 
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir
+from emobox_hf.progress import LOGGER, progress
 
 N_READERS = 8  # files read at once: they are many and small, and disks and networks answer several as fast as one
 _TABLE = """create table if not exists memo (
@@ -37,7 +39,13 @@ def look_up(
             path: known[path][1] for path in paths if path in known and known[path][0] == marks[path]
         }
         new = [path for path in paths if path not in found]
-        found |= zip(new, readers.map(lambda path: _try(read, root / path), new), strict=True)
+        if new:
+            outcomes = readers.map(lambda path: _try(read, root / path), new)
+            is_shown = LOGGER.isEnabledFor(logging.INFO)
+            with progress(f"read {root}", total=len(new), unit=" files", is_shown=is_shown, leave=False) as advance:
+                for path, outcome in zip(new, outcomes, strict=True):
+                    found[path] = outcome
+                    advance(1)
     _remember(kind, top, {path: (mark, text) for path in new if (mark := marks[path]) and (text := _text(found[path]))})
     return {path: found[path] for path in paths}
 

@@ -59,12 +59,20 @@ class Formatter(argparse.HelpFormatter):
 class Parser(argparse.ArgumentParser):
     """A parser whose help shows defaults, and which suggests what was meant by a misspelt verb, option or choice.
 
+    It takes `--quiet` and `--verbose`, as `loudness`, which is absent where neither is given.
+
     Attributes:
         from_environment: The options whose default a variable of the environment has set; no file goes before it.
     """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"formatter_class": Formatter, **settings})
+        if "-" in self.prefix_chars:
+            add = self.add_argument_group("messages on stderr").add_argument
+            # Suppressed, so that a verb does not take back what stands before it.
+            shared: dict[str, Any] = {"action": "store_const", "dest": "loudness", "default": argparse.SUPPRESS}
+            add("--quiet", const="quiet", help="errors alone", **shared)
+            add("--verbose", const="verbose", help="every detail, each retry for instance", **shared)
         self.from_environment: set[str] = set()
         self._words: list[str] = []
 

@@ -22,3 +22,27 @@ def count_of(n: int, noun: str) -> str:
     ('1 utterance', '2 utterances')
     """
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def show_number(value: float) -> str:
+    """A number with three digits, without an exponent.
+
+    >>> show_number(1234.5), show_number(12.345), show_number(0.012345)
+    ('1234', '12.3', '0.0123')
+    """
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def show_seconds(seconds: float) -> str:
+    """A length of time as people write it.
+
+    >>> show_seconds(4.2), show_seconds(119.9), show_seconds(130), show_seconds(11_100), show_seconds(7199.9)
+    ('4 s', '2 min', '2 min 10 s', '3 h 5 min', '2 h')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    large, small, names = (
+        (*divmod(whole, 60), ("min", "s")) if whole < 3600 else (*divmod(round(whole / 60), 60), ("h", "min"))
+    )
+    return f"{large} {names[0]}" + (f" {small} {names[1]}" if small else "")

@@ -13,6 +13,7 @@ from emobox_hf.sampling import SAMPLE_RATE_HZ
 Waveform = NDArray[np.float32]
 
 SHORTEST_S, LONGEST_S = 0.6, 12.0
+MEAN_S = 3.8
 CORPUS_CLIPS = 8_000  # the mean of EmoBox's corpora
 
 

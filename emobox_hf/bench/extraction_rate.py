@@ -15,6 +15,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.features import Clip
 from emobox_hf.precision import Precision
 from emobox_hf.sampling import SAMPLE_RATE_HZ
+from emobox_hf.text import show_number
 
 EMOBOX_CLIPS, EMOBOX_H = 262_020, 294.0  # all 32 corpora, arXiv 2406.07162
 
@@ -62,6 +63,7 @@ class EncoderRates:
         n_layers: Blocks.
         n_clips: Clips that an extraction encoded.
         audio_s: Their seconds.
+        n_rounds: How often each was measured.
         gflop_per_audio_s: 10^9 operations to a second of their sound; None for a model that cannot be counted.
         loop_audio_s_per_s: Seconds of sound a second in the loop.
         loop_clips_per_s: Clips a second in the loop.
@@ -74,6 +76,7 @@ class EncoderRates:
     n_layers: int
     n_clips: int
     audio_s: float
+    n_rounds: int
     gflop_per_audio_s: float | None
     loop_audio_s_per_s: float
     loop_clips_per_s: float
@@ -112,10 +115,12 @@ def measure_encoder(
     loops: list[float] = []
     passes: dict[Precision, list[TimedExtraction]] = {precision: [] for precision in precisions}
     for number in range(sample.rounds):
-        say(f"{plain.name}: round {number + 1} of {sample.rounds}")
+        where = f"{plain.name}, round {number + 1} of {sample.rounds}"
         loops.append(run_loop(plain, [clip.read() for clip in some], device))
+        say(f"{where}, loop: {show_number(sum_s(some) / loops[-1])} audio s/s")
         for precision, encoder in encoders.items():
             passes[precision].append(run_ours(plain, encoder, precision, clips, sample))
+            say(f"{where}, {precision}: {show_number(sum_s(clips) / passes[precision][-1].wall_s)} audio s/s")
     work = Workload(len(clips), sum_s(clips), count_all(plain.model, clips), one.backbone.pads_windows)
     # A clip costs the same whatever its length where each is padded, and as much as it is long elsewhere.
     share = len(some) / work.n_clips if work.pads_windows else sum_s(some) / work.audio_s
@@ -127,6 +132,7 @@ def measure_encoder(
         n_layers=one.n_layers,
         n_clips=work.n_clips,
         audio_s=work.audio_s,
+        n_rounds=sample.rounds,
         gflop_per_audio_s=None if work.flops is None else work.flops / work.audio_s / 1e9,
         loop_audio_s_per_s=work.audio_s / median(loops),
         loop_clips_per_s=work.n_clips / median(loops),

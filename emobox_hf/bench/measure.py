@@ -11,18 +11,26 @@ from typing import Any
 
 import torch
 
+from emobox_hf.bench.budget import Budget
+from emobox_hf.bench.estimate import ASK
 from emobox_hf.bench.extraction_rate import measure_encoder
 from emobox_hf.bench.gemm import list_products, measure_gemm
-from emobox_hf.bench.probe_rate import measure_probes
-from emobox_hf.bench.shapes import SHAPES, load_plain, make_shape
+from emobox_hf.bench.probe_rate import draw_data, measure_precision
+from emobox_hf.bench.shapes import SHAPES, load_plain, make_config, make_shape
 from emobox_hf.bench.store_rate import measure_store
 from emobox_hf.bench.timed_extraction import Sample
 from emobox_hf.encoders.encoder import PRECISIONS
+from emobox_hf.encoders.known.identity import identify
 from emobox_hf.errors import InputError, first_line, suggest
 from emobox_hf.experiments.environment import describe_host, describe_versions, now, peak_memory_mb
 from emobox_hf.precision import Precision
+from emobox_hf.probes.train import DTYPES
+from emobox_hf.text import show_number
 
 PARTS = ("gemm", "encoders", "store", "probes")
+Figures = dict[str, Any]
+Say = Callable[[str], object]
+Show = Callable[[str, Figures], object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +45,14 @@ class BenchRequest:
         parts: Which of `PARTS`.
         audio_s: Seconds of sound that an extraction encodes.
         loop_clips: Clips that the loop to compare with takes at most.
-        rounds: How often each extraction and each loop is run; medians are given.
+        rounds: How often each extraction and each loop is run, where there is time; medians are given.
         gemm_s: Seconds that a product of matrices is repeated.
         store_clips: Utterances that are written to a store and read.
         probe_epochs: Epochs of a probe.
         probe_clips: Utterances that probes are trained on.
         scratch: A folder for the temporary store; None for the system's.
+        longest_s: Seconds; of what seems to take longer fewer rounds are run, and what one round of takes longer is
+            skipped.
     """
 
     device: torch.device
@@ -58,6 +68,7 @@ class BenchRequest:
     probe_epochs: int = 2
     probe_clips: int = 535
     scratch: Path | None = None
+    longest_s: float = 120.0
 
     def __post_init__(self) -> None:
         """Refuse options that cannot be measured with."""
@@ -119,40 +130,82 @@ def default_request(device: torch.device, *, is_quick: bool = False, **chosen: A
     return BenchRequest(device=device, **settings | given)
 
 
-def run_bench(request: BenchRequest, say: Callable[[str], object]) -> dict[str, Any]:
+def run_bench(request: BenchRequest, say: Say, show: Show = lambda part, figures: None) -> Figures:
     """The figures of all chosen parts as plain JSON, see `extraction_rate`, `gemm`, `store_rate` and `probe_rate`.
+
+    What would take longer than the request allows is left out, and named under `skipped`.
 
     Args:
         request: What.
-        say: Called with a line of progress.
+        say: Called with a line for each figure, as soon as it is there.
+        show: Called with `machine`, then with each part when it is whole, and the figures so far.
 
     Raises:
         InputError: An encoder cannot be had.
     """
+    for name in request.encoders:  # a misspelt one is known before the work is done
+        identify(name)
     device = request.device
-    figures: dict[str, Any] = {"at": now(), "machine": describe_host(device) | {"versions": describe_versions()}}
-    if "gemm" in request.parts:
-        figures["gemm"] = []
-        for precision in request.precisions:
-            say(f"products of matrices, {precision}")
-            found = measure_gemm(device, PRECISIONS[precision], list_products(device), seconds=request.gemm_s)
-            figures["gemm"] += [asdict(product) for product in found]
-    if "encoders" in request.parts:
-        sample = Sample(request.audio_s, request.loop_clips, request.rounds, request.gemm_s, request.scratch)
-        encoders = []
-        for name in (*request.shapes, *request.encoders):
-            say(f"{name}: {'random weights' if name in request.shapes else 'weights as given'}")
-            plain = make_shape(name, device=device) if name in request.shapes else load_plain(name, device=device)
-            encoders.append(asdict(measure_encoder(plain, device, request.precisions, sample, say)))
-            del plain
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
-        figures["encoders"] = encoders
-    if "store" in request.parts:
-        say("a store")
-        figures["store"] = asdict(measure_store(request.store_clips, request.scratch))
-    if "probes" in request.parts:
-        say("probes")
-        measured = measure_probes(device, n_clips=request.probe_clips, epochs=request.probe_epochs)
-        figures["probes"] = [asdict(one) for one in measured]
+    figures: Figures = {"at": now(), "machine": describe_host(device) | {"versions": describe_versions()}}
+    show("machine", figures)
+    budget = Budget(request)
+    say(budget.describe())
+    measures = {"gemm": _measure_products, "encoders": _measure_encoders, "store": _measure_store}
+    for part, measure in (measures | {"probes": _measure_probes}).items():
+        if part in request.parts and (found := measure(request, budget, say)):
+            figures[part] = found
+            show(part, figures)
+    if budget.skipped:
+        figures["skipped"] = [asdict(one) for one in budget.skipped]
     return figures | {"peak_memory_mb": peak_memory_mb()}
+
+
+def _measure_products(request: BenchRequest, budget: Budget, say: Say) -> list[Figures]:
+    device, found = request.device, []
+    for precision in request.precisions:
+        if not budget.allows(f"products of matrices in {precision}", budget.products_s(precision)):
+            continue
+        for shape in list_products(device):
+            (one,) = measure_gemm(device, PRECISIONS[precision], [shape], seconds=request.gemm_s)
+            say(f"({one.m}, {one.k}) by ({one.k}, {one.n}), {one.dtype}: {show_number(one.tflops)} TFLOP/s")
+            found.append(asdict(one))
+    return found
+
+
+def _measure_encoders(request: BenchRequest, budget: Budget, say: Say) -> list[Figures]:
+    device, found = request.device, []
+    for name in (*request.shapes, *request.encoders):
+        if name in request.shapes and not budget.allows(name, budget.loop_s(make_config(name))):
+            continue
+        plain = make_shape(name, device=device) if name in request.shapes else load_plain(name, device=device)
+        config = plain.model.config
+        if name not in request.shapes and not budget.allows(name, budget.loop_s(config)):
+            continue
+        lengths = {one: budget.extraction_s(config, one) for one in request.precisions}
+        precisions = [one for one, seconds in lengths.items() if budget.allows(f"{name} in {one}", seconds)]
+        n_rounds = budget.count_rounds([budget.loop_s(config), *(lengths[one] for one in precisions)])
+        if precisions and n_rounds < request.rounds:
+            say(f"{name}: {n_rounds} of {request.rounds} rounds, for lack of time; {ASK} runs all")
+        if precisions:
+            sample = Sample(request.audio_s, request.loop_clips, n_rounds, request.gemm_s, request.scratch)
+            found.append(asdict(measure_encoder(plain, device, precisions, sample, say)))
+        del plain
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    return found
+
+
+def _measure_store(request: BenchRequest, budget: Budget, say: Say) -> Figures:
+    rates = measure_store(request.store_clips, request.scratch)
+    say(f"store: {show_number(rates.write_mb_s)} MB/s written, {show_number(rates.read_mb_s)} MB/s read")
+    return asdict(rates)
+
+
+def _measure_probes(request: BenchRequest, budget: Budget, say: Say) -> list[Figures]:
+    data, found = draw_data(request.probe_clips), []
+    for precision in DTYPES:
+        if budget.allows(f"probes in {precision}", budget.probes_s(precision)):
+            one = measure_precision(data, request.device, precision, epochs=request.probe_epochs)
+            say(f"probes, {precision}: {show_number(one.steps_per_s)} steps/s, {show_number(one.times_loop)} x loop")
+            found.append(asdict(one))
+    return found

@@ -77,10 +77,11 @@ def draw_data(n_clips: int = CLIPS) -> DrawnData:
     return DrawnData(torch.from_numpy(frames).half(), offsets, labels, torch.from_numpy(vectors).float(), splits)
 
 
-def measure_probes(device: torch.device, *, n_clips: int, epochs: int) -> list[ProbeRates]:
-    """Training rates by this package and by a plain loop, in each precision."""
-    data = draw_data(n_clips)
-    return [measure_precision(data, device, precision, epochs=epochs) for precision in DTYPES]
+def count_operations(n_clips: int, epochs: int) -> float:
+    """Operations of the frame layer in one call of `measure_precision`, the loop's included, about."""
+    n_frames = 2.8 * 50 * 0.64 * n_clips  # of the training part
+    a_probe = epochs * n_frames * DIM * HIDDEN * 2 * 2  # forward, and the gradient of weights
+    return (5 * 2 * SEEDS + LOOP_PROBES + 1) * a_probe
 
 
 def measure_precision(data: DrawnData, device: torch.device, precision: Any, *, epochs: int) -> ProbeRates:

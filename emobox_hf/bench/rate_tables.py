@@ -1,25 +1,28 @@
 """The figures of `emobox bench` as tables."""
 
+from collections.abc import Callable
 from typing import Any
 
 from emobox_hf.report.table import Cell, Table, percent
+from emobox_hf.text import show_number
 
 
 def bench_tables(figures: dict[str, Any]) -> list[Table]:
     """A table for each part that was measured."""
-    makers = (("gemm", _gemm_table), ("encoders", _encoders_table), ("store", _store_table), ("probes", _probes_table))
-    return [make(figures[part]) for part, make in makers if part in figures]
+    return [bench_table(part, figures) for part in MAKERS if part in figures]
 
 
-def describe_run(figures: dict[str, Any]) -> str:
-    """A line that says when and on which machine, with which versions, a bench ran."""
+def bench_table(part: str, figures: dict[str, Any]) -> Table:
+    """The table of one part."""
+    return MAKERS[part](figures[part])
+
+
+def describe_machine(figures: dict[str, Any]) -> str:
+    """A line that says when and on which machine, with which versions, a bench runs."""
     machine = figures["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     where = machine.get("device_name") or f"{machine['n_threads']} threads of {machine['n_cores']} cores"
-    return (
-        f"{figures['at']}, {where}, {machine['processor']}, {machine['platform']}; {versions}; peak memory "
-        f"{figures['peak_memory_mb']} MB"
-    )
+    return f"{figures['at']}, {where}, {machine['processor']}, {machine['platform']}; {versions}"
 
 
 def _gemm_table(products: Any) -> Table:
@@ -110,8 +113,13 @@ def _probes_table(probes: Any) -> Table:
     return Table("Probes", columns, rows, notes)
 
 
+MAKERS: dict[str, Callable[[Any], Table]] = {
+    "gemm": _gemm_table,
+    "encoders": _encoders_table,
+    "store": _store_table,
+    "probes": _probes_table,
+}
+
+
 def _three(value: float | None) -> str | None:
-    """A number with three digits, without an exponent."""
-    if value is None:
-        return None
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return None if value is None else show_number(value)

@@ -44,8 +44,8 @@ class PlainModel:
         return load_encoder(self.identity, device=device, precision=precision)
 
 
-def make_shape(name: str, *, device: str | torch.device = "cpu") -> PlainModel:
-    """A model of random weights, drawn on the device, which is faster than moving large ones there.
+def make_config(name: str) -> Any:
+    """The configuration of a shape.
 
     Raises:
         InputError: There is no shape of that name.
@@ -56,7 +56,19 @@ def make_shape(name: str, *, device: str | torch.device = "cpu") -> PlainModel:
     if name not in SHAPES:
         raise InputError(f"unknown shape {name!r}{suggest(name, SHAPES)}")
     shape = SHAPES[name]
-    config = getattr(transformers, shape["config"])(**shape.get("settings", {}))
+    return getattr(transformers, shape["config"])(**shape.get("settings", {}))
+
+
+def make_shape(name: str, *, device: str | torch.device = "cpu") -> PlainModel:
+    """A model of random weights, drawn on the device, which is faster than moving large ones there.
+
+    Raises:
+        InputError: There is no shape of that name.
+    """
+    import transformers as untyped
+
+    transformers: Any = untyped
+    config, shape = make_config(name), SHAPES[name]
     with torch.device(device):
         if config.model_type == "whisper":
             from transformers.models.whisper.modeling_whisper import WhisperEncoder

@@ -18,7 +18,7 @@ def add_verb(verbs: Any) -> None:
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
-    from emobox_hf.cli.progress import watch_bytes
+    from emobox_hf.cli.progress import announce, watch_bytes
     from emobox_hf.sources.fetch_corpus import fetch_corpus
     from emobox_hf.sources.fetch_encoder import FETCHABLE, fetch_encoder
 
@@ -31,9 +31,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
     if name not in list_corpora() and not name.endswith(".toml"):
         raise InputError(f"nothing named {name!r} to fetch{suggest(name, [*list_corpora(), *FETCHABLE])}")
     spec = load_spec(name)
-    folder = fetch_corpus(
-        spec, say=lambda line: print(line, flush=True), watch=watch_bytes, keep_archives=arguments.keep_archives
-    )
+    folder = fetch_corpus(spec, say=announce, watch=watch_bytes, keep_archives=arguments.keep_archives)
     print(f"{folder}: {spec.title}, {spec.expected.utterances} utterances; licence: {spec.licence}")
     return 0
 

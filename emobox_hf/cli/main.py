@@ -24,6 +24,7 @@ from emobox_hf.cli import (
     store,
 )
 from emobox_hf.cli.completion import complete
+from emobox_hf.cli.logs import speaking
 from emobox_hf.defaults import apply_defaults, check_names, find_config, list_names, read_config
 from emobox_hf.errors import InputError
 from emobox_hf.options import Parser
@@ -64,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif options:
         _parser_of(parser, arguments.verb).error(f"unrecognized arguments: {' '.join(options)}")
     try:
-        code: int = arguments.run(arguments)
+        with speaking(arguments):
+            code: int = arguments.run(arguments)
     except InputError as error:
         print(f"emobox {arguments.verb}: {error}", file=sys.stderr)
         return 2

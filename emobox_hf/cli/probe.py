@@ -37,8 +37,15 @@ def add_verbs(verbs: Any) -> None:
     verb.set_defaults(run=_demo)
 
 
-def probe_command(argv: Sequence[str] | None = None, *, prog: str) -> int:
-    """Do a run and print its table, or its record with `--json`; the exit code."""
+def probe_command(argv: Sequence[str] | None = None, *, prog: str, given: argparse.Namespace | None = None) -> int:
+    """Do a run and print its table, or its record with `--json`; the exit code.
+
+    Args:
+        argv: The options.
+        prog: The command, for messages.
+        given: What stood before the verb.
+    """
+    from emobox_hf.cli.logs import speaking
     from emobox_hf.cli.main import check_config
     from emobox_hf.experiments.launch import is_first_process, leave_group
     from emobox_hf.experiments.request import build_parser, read_request
@@ -48,7 +55,8 @@ def probe_command(argv: Sequence[str] | None = None, *, prog: str) -> int:
         parser = build_parser(prog)
         parser.add_argument("--json", action="store_true", help="print the record as JSON, with the run's folder")
         arguments = parser.parse_args(argv)
-        run_and_show(read_request(parser, arguments), as_json=arguments.json)
+        with speaking(arguments, *([given] if given else [])):
+            run_and_show(read_request(parser, arguments), as_json=arguments.json)
         leave_group()
     except (InputError, OSError) as error:
         if isinstance(error, OSError) and error.filename is None:
@@ -81,13 +89,11 @@ def run_and_show(request: "ProbeRequest", *, as_json: bool = False) -> Path:
 
 
 def _probe(arguments: argparse.Namespace) -> int:
-    return probe_command(arguments.options, prog="emobox probe")
+    return probe_command(arguments.options, prog="emobox probe", given=arguments)
 
 
 def _extract(arguments: argparse.Namespace) -> int:
-    from emobox_hf.experiments.extraction import fill_store
-    from emobox_hf.experiments.launch import find_place
-    from emobox_hf.experiments.plan import plan_run
+    from emobox_hf.cli.logs import speaking
     from emobox_hf.experiments.request import build_parser, read_request
 
     parser = build_parser(
@@ -96,7 +102,16 @@ def _extract(arguments: argparse.Namespace) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     options = parser.parse_args(arguments.options)
-    request = read_request(parser, options)
+    with speaking(options, arguments):
+        _extract_and_show(read_request(parser, options), as_json=options.json)
+    return 0
+
+
+def _extract_and_show(request: "ProbeRequest", *, as_json: bool) -> None:
+    from emobox_hf.experiments.extraction import fill_store
+    from emobox_hf.experiments.launch import find_place
+    from emobox_hf.experiments.plan import plan_run
+
     plan, place = plan_run(request), find_place()
     part = f", process {place.rank} of {place.world_size}" if place.world_size > 1 else ""
     rows = []
@@ -115,7 +130,7 @@ def _extract(arguments: argparse.Namespace) -> int:
                 "left_out": dict(sorted(filled.left_out.items())),
             }
         )
-        if options.json:
+        if as_json:
             continue
         print(
             f"{source.spec.name} by {request.encoder.name}{part}: {filled.audio_s:.0f} s of audio encoded now, in "
@@ -124,13 +139,12 @@ def _extract(arguments: argparse.Namespace) -> int:
         )
         for key, reason in sorted(filled.left_out.items()):
             print(f"  {key}: {reason}")
-    if options.json:
+    if as_json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
-    return 0
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from emobox_hf.cli.progress import watch_bytes
+    from emobox_hf.cli.progress import announce, watch_bytes
     from emobox_hf.corpora.spec import load_spec
     from emobox_hf.experiments.request import make_request
     from emobox_hf.report.figures import draw_confusion
@@ -139,7 +153,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from emobox_hf.sources.fetch_encoder import FETCHABLE, fetch_encoder
 
     out = sys.stderr if arguments.json else sys.stdout
-    folder = fetch_corpus(load_spec(DEMO_CORPUS), say=lambda line: print(line, file=out, flush=True), watch=watch_bytes)
+    folder = fetch_corpus(load_spec(DEMO_CORPUS), say=lambda line: announce(line, out), watch=watch_bytes)
     if arguments.encoder in FETCHABLE:
         fetch_encoder(arguments.encoder)
     request = make_request(

@@ -80,18 +80,20 @@ def _push(arguments: argparse.Namespace) -> int:
     from huggingface_hub.utils import disable_progress_bars, logging  # type: ignore[attr-defined]
 
     from emobox_hf.hub.push import push_folder
+    from emobox_hf.progress import is_quiet, progress
 
     # The client warns when there is nothing to upload; that is said below.
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    if not sys.stderr.isatty():
+    if is_quiet() or not sys.stderr.isatty():
         disable_progress_bars()
-    pushed = push_folder(
-        arguments.folder,
-        arguments.repo,
-        api=HfApi(token=arguments.token),
-        public=arguments.public,
-        has_right=arguments.i_have_the_right,
-        allow_missing=arguments.allow_missing,
-    )
+    with progress(f"push {arguments.folder}", only="lines"):
+        pushed = push_folder(
+            arguments.folder,
+            arguments.repo,
+            api=HfApi(token=arguments.token),
+            public=arguments.public,
+            has_right=arguments.i_have_the_right,
+            allow_missing=arguments.allow_missing,
+        )
     print(pushed.url if pushed.is_changed else f"{pushed.url} is up to date")
     return 0

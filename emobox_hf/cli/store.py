@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from emobox_hf.progress import progress
 from emobox_hf.text import show_size
 
 COLUMNS = ("corpus", "encoder", "layer", "context", "precision", "storage_dtype")
@@ -82,7 +83,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     from emobox_hf.features.housekeeping import choose_stores, verify
 
     stores = choose_stores(_root(arguments), arguments.stores)
-    problems = {found.name: verify(found) for found in stores}
+    problems = {}
+    with progress("verify", total=len(stores), unit=" stores", only="lines") as advance:
+        for one in stores:
+            problems[one.name] = verify(one)
+            advance(1)
     if arguments.json:
         print(json.dumps(problems, ensure_ascii=False, indent=1))
     else:

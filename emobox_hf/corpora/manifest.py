@@ -16,6 +16,7 @@ from emobox_hf.corpora.spec import ACCESS, CorpusSpec, load_spec
 from emobox_hf.corpora.utterance import Findings, Utterance
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.files import cache_dir, sha256_of_keys
+from emobox_hf.progress import progress
 from emobox_hf.text import count_of
 
 NOT_LISTED = "in none of EmoBox's lists"
@@ -148,8 +149,9 @@ def search_corpus(spec: CorpusSpec, root: Path, *, folds_dir: str | os.PathLike[
     Raises:
         InputError: A table is absent or malformed, or a raw label is unknown to the spec.
     """
-    findings = _discover(spec, FileTree(root))
-    placeholders = find_placeholders(root, sorted({utterance.path for utterance in findings.utterances}))
+    with progress(f"search {root}", only="lines"):
+        findings = _discover(spec, FileTree(root))
+        placeholders = find_placeholders(root, sorted({utterance.path for utterance in findings.utterances}))
     missing, left_out = dict(findings.missing), dict(findings.left_out)
     by_key: dict[str, list[Utterance]] = defaultdict(list)
     for utterance in findings.utterances:

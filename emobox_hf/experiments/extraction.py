@@ -1,6 +1,5 @@
 """Features of a corpus: the store is filled where it lacks something, and read as the probes need it."""
 
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from emobox_hf.features import (
     normalize_pooled,
     normalize_utterances,
 )
+from emobox_hf.progress import LOGGER, progress
 from emobox_hf.results import ALL_LAYERS, LAST, RunSettings
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ def fill_store(plan: Plan, source: Source, place: Place) -> Filled:
         return Filled(left_out, 0.0, time.perf_counter() - started)
     if place.rank == 0:
         warn_of_emulation(plan.settings.precision, str(place.device).partition(":")[0])
-    encoder = _load(plan, place)
+    with progress(f"load {plan.request.encoder.name}", is_shown=place.rank == 0, only="lines"):
+        encoder = _load(plan, place)
     report = extract(
         clips,
         encoder,
@@ -158,9 +159,9 @@ def _read_keys(store: FeatureStore) -> set[str]:
 
 
 def set_aside_damaged(store: FeatureStore) -> None:
-    """Put every damaged shard of a store out of the way, and say so, a line each."""
+    """Put every damaged shard of a store out of the way, and log it, a line each."""
     for problem in store.set_aside_damaged():
-        print(f"{problem}; set aside, its utterances are extracted again", file=sys.stderr)
+        LOGGER.warning("%s; set aside, its utterances are extracted again", problem)
 
 
 def _open_store(plan: Plan, source: Source) -> FeatureStore:

@@ -63,6 +63,14 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def speaks(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is the first of its launch or SLURM step, the one that tells how far the work is."""
+    try:
+        return _read_variables(environment)[0] == 0
+    except InputError:  # refused where processes share work
+        return True
+
+
 def join_group() -> "Accelerator":
     """This process's part in the group of its launch; alone where there is no launcher.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emobox_hf.precision import AUTO, Precision, PrecisionChoice
 from emobox_hf.processor import multiplies_bf16, multiplies_fp16
+from emobox_hf.progress import LOGGER
 
 ENVIRONMENT = "ACCELERATE_MIXED_PRECISION"
 BF16_CAPABILITY, FP16_CAPABILITY = (8, 0), (7, 0)  # Ampere has bfloat16 products, Volta those of float16
@@ -39,10 +40,12 @@ def warn_of_emulation(precision: Precision, device_type: str) -> None:
     """Say in a line that a precision is emulated by this processor, which goes on all the same."""
     is_native = {"no": True, "bf16": multiplies_bf16(), "fp16": multiplies_fp16()}[precision]
     if device_type == "cpu" and not is_native:
-        print(
-            f"--mixed-precision {precision} is emulated by this processor: expect {EMULATED}; --mixed-precision {AUTO} "
-            "takes what suits the machine",
-            file=sys.stderr,
+        LOGGER.warning(
+            "--mixed-precision %s is emulated by this processor: expect %s; --mixed-precision %s takes what suits the "
+            "machine",
+            precision,
+            EMULATED,
+            AUTO,
         )
 
 

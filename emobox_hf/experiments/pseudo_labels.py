@@ -1,6 +1,5 @@
 """Pseudo-labels: what an audio classifier says of every utterance of a corpus."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.experiments.launch import find_place
 from emobox_hf.experiments.source import Source, list_clips, refuse_clip
 from emobox_hf.files import check_writable, whole_file
+from emobox_hf.progress import progress
 from emobox_hf.results import AudioSettings
 from emobox_hf.sources.fetch_encoder import cached_encoder
 
@@ -101,7 +101,8 @@ def label_corpus(
 
     identity = identify(str(cached_encoder(model) or model), revision=revision)
     check_writable(out)  # the file itself is begun when all is known, so that a process that is killed leaves none
-    classifier = load_classifier(identity, device=find_place().device)
+    with progress(f"load {model}", only="lines"):
+        classifier = load_classifier(identity, device=find_place().device)
     mapped = match_labels(classifier.labels, source.spec.emotions, given)
     utterances = source.manifest.utterances
     audio = AudioSettings(max_duration_s=max_duration_s, on_error=on_error)
@@ -147,8 +148,6 @@ def _predict(
     classifier: "Classifier", clips: "Sequence[Clip]", batch_s: float, n_workers: int | None
 ) -> "Iterator[tuple[Clip, NDArray[np.float32] | InputError]]":
     """Each clip with float32 (labels,), or with why it has none; in batches, longest clips first."""
-    from tqdm import tqdm
-
     from emobox_hf.features.batching import make_batches
     from emobox_hf.features.decoding import decode_ahead, default_workers
     from emobox_hf.features.passes import Passes
@@ -157,8 +156,7 @@ def _predict(
     batches = [[clips[index] for index in batch] for batch in make_batches(durations_s, batch_s=batch_s)]
     n_workers = default_workers() if n_workers is None else n_workers
     passes = Passes(lambda waveforms: list(classifier.predict(waveforms)))  # a row a waveform
-    hidden = not sys.stderr.isatty()
-    with tqdm(total=round(sum(durations_s)), unit=" s of audio", desc="label", disable=hidden) as bar:
+    with progress("label", total=round(sum(durations_s)), unit=" s of audio") as advance:
         for batch in decode_ahead(batches, n_workers=n_workers):
             for clip, sound in batch:
                 if isinstance(sound, InputError):
@@ -169,7 +167,7 @@ def _predict(
                     yield part[0], outcome
                 else:
                     yield from zip(part, outcome, strict=True)
-            bar.update(sum(clip.duration_s for clip, _ in batch))
+            advance(sum(clip.duration_s for clip, _ in batch))
 
 
 def _add_up(rows: NDArray[np.float32], labels: Sequence[str], mapped: Mapped) -> NDArray[np.float32]:

@@ -5,7 +5,6 @@ Three things go on at once: worker processes decode the next batches, the encode
 
 import math
 import signal
-import sys
 import threading
 import time
 from collections import Counter
@@ -14,14 +13,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from tqdm import tqdm
-
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.features.batching import make_batches, share_batches
 from emobox_hf.features.decoding import Clip, Waveform, decode_ahead, default_workers
 from emobox_hf.features.passes import Passes, SupportsEncode, fetch
 from emobox_hf.features.store import FeatureStore
 from emobox_hf.features.writing import ShardWriter
+from emobox_hf.progress import progress as shown
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def extract(
         on_error: "stop" stores what is done and raises; "skip" leaves the clip out and reports it.
         rank: Number of this process.
         world_size: Number of processes.
-        progress: Show a bar, on rank 0 and on a terminal alone.
+        progress: Show how far the work is, on rank 0 alone, see `emobox_hf.progress`.
 
     Raises:
         InputError: Two clips have one key, a size is not positive, or a clip fails and `on_error` is "stop".
@@ -113,11 +111,10 @@ def extract(
 
     passes = Passes(lambda waveforms: fetch(encoder.encode(waveforms)), encoder.padded_s)
     total_s = sum(clip.duration_s for batch in batches for clip in batch)
-    hidden = not (progress and rank == 0 and sys.stderr.isatty())
     with (
         _sigterm_like_ctrl_c(),
-        tqdm(total=math.ceil(total_s), unit=" s of audio", desc="extract", disable=hidden) as bar,
-        ShardWriter(store, writer=rank, shard_s=shard_s, report=bar.update) as writer,
+        shown("extract", total=math.ceil(total_s), unit=" s of audio", is_shown=progress and rank == 0) as advance,
+        ShardWriter(store, writer=rank, shard_s=shard_s, report=advance) as writer,
         closing(decode_ahead(batches, n_workers=n_workers)) as decoded,
     ):
         for batch in decoded:

@@ -81,7 +81,7 @@ def train_linear_probes(
         device: Where to compute, in float64 and float32; a device without float64 (mps) leaves it to the CPU.
         n_threads: Units of work side by side on a CPU; without it, the cores this process may use, divided by
             `$LOCAL_WORLD_SIZE`.
-        progress: Show a bar, on a terminal alone.
+        progress: Show how far the work is, see `emobox_hf.progress`.
 
     Raises:
         InputError: The arrays do not fit each other, vectors are not finite, a label is out of range, or a job has an

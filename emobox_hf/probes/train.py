@@ -53,7 +53,7 @@ def train_probes(
         device: Where to compute; frames are moved there whole, or streamed to a CUDA device that cannot hold them.
         n_threads: Jobs side by side on a CPU; without it, the cores this process may use, divided by
             `$LOCAL_WORLD_SIZE`.
-        progress: Show a bar, on a terminal alone.
+        progress: Show how far the work is, see `emobox_hf.progress`.
 
     Raises:
         InputError: The arrays do not fit each other, an utterance has no frames, a label is out of range, or a job has

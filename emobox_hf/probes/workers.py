@@ -1,7 +1,6 @@
 """Units of work run side by side, one core each, on a CPU, and one after the other on an accelerator."""
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -9,9 +8,9 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
-from tqdm import tqdm
 
 from emobox_hf.cores import count_cores
+from emobox_hf.progress import progress as shown
 
 Unit = TypeVar("Unit")
 Outcome = TypeVar("Outcome")
@@ -39,19 +38,19 @@ def run_units(
         n_threads: Units side by side on a CPU; without it, the cores that this process may use, divided by
             `$LOCAL_WORLD_SIZE`.
         total: Steps of all units.
-        progress: Show a bar, on a terminal alone.
+        progress: Show how far the work is, see `emobox_hf.progress`.
     """
     is_cpu = device.type == "cpu"
     is_over = threading.Event()
     with (
         _one_core_each(is_cpu),
-        tqdm(desc="probe", total=total, unit=" steps", disable=not (progress and sys.stderr.isatty())) as bar,
+        shown("probe", total=total, unit=" steps", is_shown=progress) as advance,
     ):
 
         def tick(steps: int) -> None:
             if is_over.is_set():
                 raise CancelledError
-            bar.update(steps)
+            advance(steps)
 
         pool = ThreadPoolExecutor((n_threads or _cores()) if is_cpu else 1)
         try:

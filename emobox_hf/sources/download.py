@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from emobox_hf.errors import InputError
 from emobox_hf.files import write_text
+from emobox_hf.progress import LOGGER
 from emobox_hf.sources.services import RemoteFile
 from emobox_hf.text import show_size
 from emobox_hf.web import Dropped, Stale, is_page, open_url, read_chunk
@@ -62,7 +64,7 @@ def download(file: RemoteFile, folder: Path, *, watch: Watch = unwatched, pause_
             return path
         path.unlink()
     part, about = folder / f"{file.name}.part", folder / f"{file.name}.part.json"
-    failures, most = 0, _size(part)
+    failures, most, is_told = 0, _size(part), False
     while True:
         try:
             _receive(file, part, about, watch)
@@ -75,6 +77,8 @@ def download(file: RemoteFile, folder: Path, *, watch: Watch = unwatched, pause_
                     f"{file.url}: the connection broke {failures} times in a row ({error}); {show_size(_size(part))} "
                     f"are kept in {part}, and the same command goes on from there"
                 ) from error
+            LOGGER.log(logging.DEBUG if is_told else logging.WARNING, "%s: %s; trying again", file.url, error)
+            is_told = True
             time.sleep(min(LONGEST_PAUSE_S, pause_s * 2 ** (failures - 1)))
     if mismatch := _describe_mismatch(part, file):
         part.unlink()

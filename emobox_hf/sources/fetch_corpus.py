@@ -16,6 +16,7 @@ from emobox_hf.corpora.manifest import Manifest, fetched_dir, search_corpus
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, list_corpora, load_spec
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.files import cache_dir
+from emobox_hf.progress import BYTES, Advance, progress
 from emobox_hf.sources.download import Watch, check_space, download, unwatched
 from emobox_hf.sources.registry import downloaded_package
 from emobox_hf.sources.services import RemoteFile, Services, list_remote
@@ -75,7 +76,8 @@ def fetch_corpus(
             _archives(spec, spec.fetch, say, watch, services) as (archives, kept),
         ):
             unpacked = Path(scratch, "unpacked")
-            unpack_all(archives, unpacked, members=spec.fetch.members, nested=spec.fetch.nested)
+            with progress(f"unpack {spec.name}", only="lines"):
+                unpack_all(archives, unpacked, members=spec.fetch.members, nested=spec.fetch.nested)
             if fault := _find_fault(spec, unpacked, say):
                 fault = fault.replace(str(unpacked), "what was unpacked")
                 raise InputError(f"{spec.title}: {fault}. Nothing was installed; {kept}")
@@ -109,14 +111,30 @@ def _archives(
     _announce(spec, fetch, _total(files) or fetch.size, say)
     _check_room(files, folder)
     archives = []
-    for number, file in enumerate(files, start=1):
-        label = f"{number}/{len(files)} " if len(files) > 1 else ""
-        archives.append(download(file, folder, watch=_labelled(watch, label)))
+    sizes = [file.size for file in files if file.size is not None]
+    total = sum(sizes) if len(sizes) == len(files) else 1e6 * fetch.size_mb or None
+    here = sum(path.stat().st_size for file in files for path in _copies(file, folder) if path.is_file())
+    with progress(f"fetch {spec.name}", total=total, done=here, unit=BYTES, only="lines") as advance:
+        for number, file in enumerate(files, start=1):
+            label = f"{number}/{len(files)} " if len(files) > 1 else ""
+            archives.append(download(file, folder, watch=_labelled(watch, label, advance)))
     yield archives, f"the download is kept in {folder}"
 
 
-def _labelled(watch: Watch, label: str) -> Watch:
-    return lambda name, total, done: watch(f"{label}{name}", total, done)
+def _copies(file: RemoteFile, folder: Path) -> tuple[Path, Path]:
+    """Where a file is when it is whole, and before."""
+    return folder / file.name, folder / f"{file.name}.part"
+
+
+def _labelled(watch: Watch, label: str, tell: Advance) -> Watch:
+    """The watch of one file, which tells of its new bytes too."""
+
+    @contextmanager
+    def watch_one(name: str, total: int | None, done: int) -> Iterator[Callable[[int], object]]:
+        with watch(f"{label}{name}", total, done) as advance:
+            yield lambda n_bytes: (advance(n_bytes), tell(n_bytes))
+
+    return watch_one
 
 
 def _announce(spec: CorpusSpec, fetch: DownloadSource, size: str, say: Say) -> None:

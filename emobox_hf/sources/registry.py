@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emobox_hf.errors import InputError
+from emobox_hf.progress import progress
 
 
 @contextmanager
@@ -31,7 +32,8 @@ def downloaded_package(requirement: str, sha256: str, *, is_source: bool = False
         form = ["--no-binary", name] if is_source else ["--only-binary", name]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--require-hashes", *form, "--dest", f"{folder}/archive", "--requirement", str(requirements)]
-        outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+        with progress(f"download {requirement}", only="lines"):
+            outcome = subprocess.run(command, capture_output=True, text=True, check=False)
         if outcome.returncode != 0:
             errors = [line for line in outcome.stderr.splitlines() if "error" in line.lower() or "pip" in line.lower()]
             raise InputError(

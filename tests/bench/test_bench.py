@@ -4,20 +4,22 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from emobox_hf.bench.clips import choose_clips, draw_durations, make_clip
+from emobox_hf.bench.budget import Budget
+from emobox_hf.bench.clips import MEAN_S, choose_clips, draw_durations, make_clip
 from emobox_hf.bench.extraction_rate import Workload, project_min, summarize_rounds
 from emobox_hf.bench.flops import count_flops
 from emobox_hf.bench.gemm import list_products, measure_gemm
 from emobox_hf.bench.measure import BenchRequest, choose_device, default_request, run_bench
 from emobox_hf.bench.probe_rate import draw_data
 from emobox_hf.bench.rate_tables import bench_tables
-from emobox_hf.bench.shapes import SHAPES, load_plain, make_shape
+from emobox_hf.bench.shapes import SHAPES, load_plain, make_config, make_shape
 from emobox_hf.bench.timed_extraction import Clocked, TimedExtraction, run_loop
 from emobox_hf.errors import InputError
 from emobox_hf.features import Clip, FeatureStore, extract
@@ -199,6 +201,66 @@ def test_parts_are_measured_alone() -> None:
     figures = run_bench(default_request(CPU, is_quick=True, parts=("store",)), lambda _: None)
     assert set(figures) == {"at", "machine", "store", "peak_memory_mb"}
     assert figures["store"]["n_clips"] == 20
+
+
+@pytest.fixture
+def slow_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that is fast in float32 and emulates bfloat16."""
+    rates = {torch.float32: 1e12, torch.bfloat16: 1e6}
+    monkeypatch.setattr("emobox_hf.bench.budget.measure_rate", lambda device, dtype: rates[dtype])
+
+
+@pytest.mark.usefixtures("slow_bfloat16")
+def test_what_would_take_minutes_is_skipped_by_name() -> None:
+    heard: list[str] = []
+    figures = run_bench(default_request(CPU, is_quick=True, audio_s=3.0), heard.append)
+    assert [one["what"] for one in figures["skipped"]] == [
+        "products of matrices in bf16",
+        "wav2vec2-toy in bf16",
+        "whisper-toy in bf16",
+        "probes in bfloat16",
+    ]
+    assert min(one["seconds"] for one in figures["skipped"]) > 120
+    assert {product["dtype"] for product in figures["gemm"]} == {"float32"}
+    assert [[one["precision"] for one in encoder["extractions"]] for encoder in figures["encoders"]] == [["no"]] * 2
+    assert [one["precision"] for one in figures["probes"]] == ["float32"]
+    assert heard[0].startswith("about ")
+    assert heard[0].endswith(" s in all")  # without what is skipped
+    assert sum("TFLOP/s" in line for line in heard) == len(figures["gemm"])
+
+
+@pytest.mark.usefixtures("slow_bfloat16")
+def test_what_takes_minutes_is_measured_when_it_is_asked_for() -> None:
+    request = default_request(CPU, is_quick=True, parts=("probes",), longest_s=float("inf"))
+    figures = run_bench(request, lambda _: None)
+    assert [one["precision"] for one in figures["probes"]] == ["float32", "bfloat16"]
+    assert "skipped" not in figures
+
+
+def test_a_part_of_which_everything_is_skipped_has_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emobox_hf.bench.budget.measure_rate", lambda device, dtype: 1.0)
+    shown: list[str] = []
+    figures = run_bench(default_request(CPU, is_quick=True), lambda _: None, lambda part, _: shown.append(part))
+    assert shown == ["machine", "store"]
+    assert [table.title for table in bench_tables(figures)] == ["Store"]
+    assert {"wav2vec2-toy", "whisper-toy"} <= {one["what"] for one in figures["skipped"]}  # even the loop
+
+
+def test_there_are_as_many_rounds_as_there_is_time_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("emobox_hf.bench.budget.measure_rate", lambda device, dtype: 1e10)
+    heard: list[str] = []
+    request = default_request(CPU, is_quick=True, parts=("encoders",), shapes=("whisper-toy",), precisions=("no",))
+    request = replace(request, rounds=3)
+    lengths = [Budget(request).loop_s(make_config("whisper-toy")), 0.0]
+    longest_s = max(Budget(request).extraction_s(make_config("whisper-toy"), "no"), *lengths)
+    figures = run_bench(replace(request, longest_s=2.1 * longest_s), heard.append)
+    assert figures["encoders"][0]["n_rounds"] == 2
+    assert "whisper-toy: 2 of 3 rounds, for lack of time; --slow runs all" in heard
+    assert "skipped" not in figures
+
+
+def test_the_mean_of_durations_is_what_estimates_take_it_for() -> None:
+    assert np.mean(draw_durations(8000)) == pytest.approx(MEAN_S, rel=0.02)
 
 
 def test_given_encoders_replace_the_usual_shapes() -> None:

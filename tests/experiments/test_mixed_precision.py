@@ -65,21 +65,22 @@ def test_a_launch_that_asks_for_half_precision_goes_before_auto(machine: Any) ->
 
 
 def test_an_emulated_precision_is_told_in_a_line_and_a_native_one_is_not(
-    machine: Any, capsys: pytest.CaptureFixture[str]
+    machine: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     machine(AVX2)
     for precision, device in (("no", "cpu"), ("bf16", "cuda"), ("fp16", "mps")):
         warn_of_emulation(precision, device)
-    assert capsys.readouterr().err == ""
+    assert caplog.messages == []
     for precision in ("bf16", "fp16"):
         warn_of_emulation(precision, "cpu")
-        told = capsys.readouterr().err
-        assert told.count("\n") == 1
+        (told,) = caplog.messages
+        caplog.clear()
+        assert "\n" not in told
         assert f"--mixed-precision {precision} is emulated by this processor: expect 10 to 28 times" in told
         assert "--mixed-precision auto" in told
     machine(AVX512)
     warn_of_emulation("bf16", "cpu")
-    assert capsys.readouterr().err == ""
+    assert caplog.messages == []
 
 
 def test_runs_of_different_outcomes_are_different_and_the_record_tells_both(request_for: Any, machine: Any) -> None:

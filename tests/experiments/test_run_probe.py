@@ -258,7 +258,7 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
 
 @pytest.mark.parametrize(("head", "is_torn"), [("emobox", False), ("linear", True)])
 def test_damaged_features_are_set_aside_and_made_again(
-    request_for: Any, tmp_path: Path, head: str, is_torn: bool, capsys: pytest.CaptureFixture[str]
+    request_for: Any, tmp_path: Path, head: str, is_torn: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     options = {"features": tmp_path / "features", "head": head, "epochs": 1}
     whole = read_record(run_probe(request_for(**options)))
@@ -269,8 +269,7 @@ def test_damaged_features_are_set_aside_and_made_again(
         shard.write_bytes(content[:-200] if is_torn else content)
     again = read_record(run_probe(request_for(**options, output=tmp_path / "again")))
     assert [fold.scores for fold in again.folds] == [fold.scores for fold in whole.folds]
-    told = capsys.readouterr().err
-    assert told.count("set aside, its utterances are extracted again") == len(shards) > 0
+    assert caplog.text.count("set aside, its utterances are extracted again") == len(shards) > 0
     assert len(list((tmp_path / "features").rglob(".*.damaged"))) == len(shards)
 
 

@@ -1,5 +1,7 @@
 import dataclasses
 import io
+import itertools
+import logging
 import sys
 from typing import ClassVar
 
@@ -11,6 +13,7 @@ from toy_clips import CLIPS, KEY, KEYS, SMALL, ToyEncoder, assert_complete, make
 from emobox_hf.errors import InputError
 from emobox_hf.features import Clip, FeatureStore, LeftOut, extract
 from emobox_hf.features.writing import ShardWriter
+from emobox_hf.progress import Pace
 
 
 def test_every_clip_is_stored_with_its_frames(store):
@@ -121,6 +124,20 @@ def test_progress_is_for_the_first_process_on_a_terminal(store, monkeypatch, str
     monkeypatch.setattr(sys, "stderr", stream)
     extract(CLIPS, ToyEncoder(), store, rank=rank, world_size=2, progress=True, **SMALL)
     assert ("extract" in stream.getvalue()) == shown
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_lines_are_of_the_first_process_where_there_is_no_terminal(store, monkeypatch, caplog, rank):
+    now = itertools.count(step=10)
+    monkeypatch.setattr("emobox_hf.progress.PACE", Pace(clock=lambda: next(now), tick_s=0))
+    caplog.set_level(logging.INFO, logger="emobox_hf")
+    extract(CLIPS, ToyEncoder(), store, rank=rank, world_size=2, progress=True, **SMALL)
+    assert [line.startswith("extract: ") for line in caplog.messages[:2]] == [True, True][: 2 * (1 - rank)]
+    assert any("extract: done, " in line for line in caplog.messages) == (rank == 0)
+    caplog.clear()
+    now = itertools.count()  # nothing is missing the second time, which takes a second
+    extract(CLIPS, ToyEncoder(), store, rank=rank, world_size=2, progress=True, **SMALL)
+    assert caplog.messages == []
 
 
 def test_a_clip_is_read_only_when_it_is_needed(store):

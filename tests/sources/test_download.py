@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import logging
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,6 +81,14 @@ def test_a_broken_connection_is_continued_where_it_broke(site, tmp_path):
     url = site.serve("/data.zip", BODY, drops=[300_000, 500_000])
     assert fetch(remote(url), tmp_path).read_bytes() == BODY
     assert ranges(site) == [None, "bytes=300000-", "bytes=800000-"]
+
+
+def test_many_broken_connections_are_one_line_and_the_rest_a_detail(site, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG, logger="emobox_hf")
+    url = site.serve("/data.zip", BODY, drops=[300_000, 300_000, 300_000])
+    fetch(remote(url), tmp_path)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG"]
+    assert caplog.messages[0] == f"{url}: 300000 of {len(BODY)} bytes came; trying again"
 
 
 def test_a_later_call_goes_on_with_what_an_interruption_left(site, tmp_path):

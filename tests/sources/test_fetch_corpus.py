@@ -2,7 +2,9 @@
 
 import dataclasses
 import io
+import itertools
 import json
+import logging
 import threading
 import zipfile
 from contextlib import contextmanager
@@ -17,9 +19,11 @@ from emobox_hf.corpora.manifest import build_manifest, fetched_dir
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.errors import InputError
 from emobox_hf.files import sha256_of_keys
+from emobox_hf.progress import Pace
 from emobox_hf.sources import fetch_corpus as fetch_module
 from emobox_hf.sources.fetch_corpus import downloads_dir, fetch_corpus, list_fetchable
 from emobox_hf.sources.services import Services
+from emobox_hf.text import show_size
 
 EMOVO = load_spec("emovo")
 NAMES = [f"{key.removeprefix('emovo-')}.wav" for pattern in EMOVO.expected.keys for key in expand_braces(pattern)]
@@ -102,6 +106,20 @@ def test_several_files_and_archives_together_are_one_corpus(site):
     assert watched == ["1/3 a.zip", "2/3 b.zip", f"3/3 {NAMES[-1]}"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(["a", "b", NAMES[-1]])
     assert sum(path.is_file() for path in folder.rglob("*")) == len(NAMES)
+
+
+def test_all_files_together_are_one_stage_where_there_is_no_terminal(site, caplog, monkeypatch):
+    now = itertools.count(step=10)
+    monkeypatch.setattr("emobox_hf.progress.PACE", Pace(clock=lambda: next(now), tick_s=0))
+    caplog.set_level(logging.INFO, logger="emobox_hf")
+    bodies = archive(NAMES[:300]), archive(NAMES[300:])
+    for name, body in zip("ab", bodies, strict=True):
+        site.serve(f"/{name}.zip", body)
+    fetch_corpus(with_fetch(EMOVO, kind="url", urls=(f"{site.url}/{{a,b}}.zip",)))
+    told = [line for line in caplog.messages if line.startswith("fetch emovo: ")]
+    size = show_size(sum(map(len, bodies)))
+    assert told[-1].startswith(f"fetch emovo: done, {size} in ")
+    assert 2 <= len(told) < 10
 
 
 @pytest.mark.parametrize(
