@@ -42,7 +42,7 @@ def show_seconds(seconds: float) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    large, small, names = (
-        (*divmod(whole, 60), ("min", "s")) if whole < 3600 else (*divmod(round(whole / 60), 60), ("h", "min"))
-    )
-    return f"{large} {names[0]}" + (f" {small} {names[1]}" if small else "")
+    is_short = whole < 3600
+    large, small = divmod(whole if is_short else round(whole / 60), 60)
+    units = ("min", "s") if is_short else ("h", "min")
+    return f"{large} {units[0]}" + (f" {small} {units[1]}" if small else "")

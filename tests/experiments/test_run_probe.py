@@ -405,7 +405,7 @@ def test_features_go_to_the_cache_unless_a_folder_is_named() -> None:
 def test_every_option_has_one_name_and_a_help() -> None:
     names = [name for section in SECTIONS.values() for name in list_options(section)]
     assert len(set(names)) == len(names)
-    assert {action.dest for action in build_parser("p")._actions} - {"help"} == set(names)
+    assert {action.dest for action in build_parser("p")._actions} - {"help", "loudness"} == set(names)
     assert all(action.help for action in build_parser("p")._actions)
 
 
