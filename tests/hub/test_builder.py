@@ -250,13 +250,13 @@ def test_another_validation_share_is_another_cache(
     spec_fingerprint: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = spec_fingerprint()
-    monkeypatch.setattr(folds.ValidationRule.__init__, "__defaults__", (0.25, 0))
+    monkeypatch.setattr(folds.ValidationRule.__init__, "__defaults__", (0.25, 0, "utterances"))
     assert spec_fingerprint() != usual
 
 
 def test_another_rule_is_built_again(polish: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = load("polish", "fold1", data_dir=str(polish)).num_rows
-    monkeypatch.setattr(folds.ValidationRule.__init__, "__defaults__", (0.5, 0))
+    monkeypatch.setattr(folds.ValidationRule.__init__, "__defaults__", (0.5, 0, "utterances"))
     row_order.rules_digest.cache_clear()
     after = load("polish", "fold1", data_dir=str(polish)).num_rows
     row_order.rules_digest.cache_clear()

@@ -81,7 +81,7 @@ def test_every_score_equals_scikit_learn(pair):
 @given(LABEL_PAIRS)
 def test_classes_that_never_occur_change_no_score(pair):
     small, large = compute_scores(*pair, N_CLASSES), compute_scores(*pair, N_CLASSES + 3)
-    for name in SCORES:
+    for name in small.values:
         assert small.values[name] == pytest.approx(large.values[name], abs=1e-12)
     assert set(large.absent_classes) - set(small.absent_classes) == {5, 6, 7}
 
@@ -95,9 +95,11 @@ def test_order_of_utterances_has_no_effect(pair, random):
 @given(st.lists(LABEL_PAIRS, min_size=1, max_size=4))
 def test_stacked_matrices_score_like_single_ones(pairs):
     confusions = np.stack([confusion_matrix(*pair, N_CLASSES) for pair in pairs])
-    for name, score in SCORES.items():
+    formulas = {name: score.of_confusion for name, score in SCORES.items() if score.of_confusion is not None}
+    assert "ua" in formulas
+    for name, formula in formulas.items():
         singles = [score_confusion(confusion).values[name] for confusion in confusions]
-        np.testing.assert_allclose(score.of_confusion(confusions), singles, atol=1e-12)
+        np.testing.assert_allclose(formula(confusions), singles, atol=1e-12)
 
 
 def test_scores_are_json_and_compare():

@@ -114,7 +114,7 @@ def test_the_order_of_utterances_has_no_effect(seed, use_speakers):
         score_intervals(references[index], predictions[index], 2, speakers=speakers[index] if use_speakers else None)
         for index in (np.arange(len(references)), order)
     )
-    for name in SCORES:
+    for name in kept:
         assert [kept[name].low, kept[name].high] == pytest.approx([shuffled[name].low, shuffled[name].high])
 
 
@@ -137,7 +137,7 @@ def test_a_score_of_rows_is_left_out_like_one_of_the_confusion_matrix():
     for speakers in (None, (np.arange(90) % 9).tolist()):
         rows = rows_of(references, predictions, 3, speakers)
         units = [speakers or range(90)]
-        for score in SCORES.values():
+        for score in (one for one in SCORES.values() if one.is_computable(rows)):
             slow = Score(name="slow", title="slow", text="slow.", compute=score.compute)
             assert delete_one(slow, [rows], units).without == pytest.approx(delete_one(score, [rows], units).without)
 
