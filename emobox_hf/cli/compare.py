@@ -27,7 +27,7 @@ def add_verbs(verbs: Any) -> None:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from emobox_hf.errors import InputError
-    from emobox_hf.report.collect import find_runs
+    from emobox_hf.report.collect import gather_runs
     from emobox_hf.report.comparison import compare_paper, compare_runs
     from emobox_hf.report.kinds import ReportOptions
 
@@ -35,8 +35,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     if arguments.paper:
         found = compare_paper(score=options.score)
     else:
-        runs = {run.folder.resolve(): run for folder in arguments.runs for run in find_runs(folder)}
-        found = compare_runs(list(runs.values()), score=options.score)
+        found = compare_runs(gather_runs(arguments.runs), score=options.score)
     print_tables(found.tables, arguments)
     if arguments.figure:
         from emobox_hf.report.figures import draw_ranks

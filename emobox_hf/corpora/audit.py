@@ -22,7 +22,7 @@ from typing import Any
 from emobox_hf.corpora.discovery.matching import check_pattern_ends
 from emobox_hf.corpora.folds import Partition
 from emobox_hf.corpora.spec import CorpusSpec
-from emobox_hf.corpora.traits import SENTENCE, SPEAKER, TRAITS
+from emobox_hf.corpora.traits import SENTENCE, SPEAKER, TRAITS, read_occasion
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 
@@ -163,7 +163,7 @@ def audit_partition(
     }
     for name, pattern in spec.occasions.items():
         check_pattern_ends(spec, f"occasions.{name}", re.compile(pattern), [u.key for u in utterances], how="search")
-        values[name] = {u.key: _read_occasion(pattern, u.key) for u in utterances}
+        values[name] = {u.key: read_occasion(pattern, u.key) for u in utterances}
     if any(u.start_s is not None for u in utterances):
         values |= {FILE: {u.key: u.path for u in utterances}, SEGMENT: _group_segments(utterances)}
     for kind, found in ((RECORDING, recordings), (SIMILAR, similar)):
@@ -224,11 +224,6 @@ def _compare(
         n_unknown=ours.count(None) + theirs.count(None),
         examples=tuple(shared[:_N_EXAMPLES]),
     )
-
-
-def _read_occasion(pattern: str, key: str) -> str | None:
-    match = re.search(pattern, key)
-    return " ".join(match.groups("")).strip() if match else None
 
 
 def _group_segments(utterances: Collection[Utterance]) -> dict[str, str | None]:

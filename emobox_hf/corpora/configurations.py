@@ -42,9 +42,8 @@ def list_folds(spec: CorpusSpec, kind: str = PUBLISHED) -> list[str]:
 
     Published: `fold1` … `foldK`, those of EmoBox's rule for a corpus that EmoBox has not split. Speaker-independent:
     `si_fold1` …, one a speaker, ten at most, fewer where the spec says so (`drawn.si_folds`); none with fewer than two
-    speakers. Random: `random_fold1` …, as many as
-    the published ones, or four where there is only one. Balanced: `cross_corpus`, where the corpus has the four shared
-    emotions. Whole: `all`.
+    speakers. Random: `random_fold1` …, as many as the published ones, or four where there is only one. Balanced:
+    `cross_corpus`, where the corpus has the four shared emotions. Whole: `all`.
     """
     n_published = len(spec.folds.published) or spec.folds.count
     if kind == PUBLISHED:

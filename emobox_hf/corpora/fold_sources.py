@@ -21,6 +21,7 @@ from emobox_hf.corpora.sampling import (
     split_by_emobox_rule,
 )
 from emobox_hf.corpora.spec import BalancedList
+from emobox_hf.corpora.traits import read_occasion
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.files import sha256_of_keys
 
@@ -111,13 +112,11 @@ def _list_occasions(manifest: Manifest, name: str) -> dict[str, str]:
     Raises:
         InputError: A speaker was at several.
     """
-    pattern = re.compile(manifest.spec.occasions[name])
     found: dict[str, str] = {}
     for u in manifest.utterances:
-        match = pattern.search(u.key)
-        if u.speaker is None or match is None:
+        occasion = read_occasion(manifest.spec.occasions[name], u.key)
+        if u.speaker is None or occasion is None:
             continue
-        occasion = " ".join(match.groups(""))
         if found.setdefault(u.speaker, occasion) != occasion:
             raise InputError(
                 f"{manifest.spec.name}: speaker {u.speaker} is in {name}s {found[u.speaker]} and {occasion}, so those "

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -24,6 +25,12 @@ def list_sentences(utterances: Collection[Utterance]) -> dict[str, str | None]:
     """Key -> the sentence by its words, without case and punctuation, else the corpus's code; None where unknown."""
     plain = {text: _plain(text) for text in {u.text for u in utterances if u.text}}
     return {u.key: plain.get(u.text or "") or u.extras.get(_SENTENCE_CODE) or None for u in utterances}
+
+
+def read_occasion(pattern: str, key: str) -> str | None:
+    """The session, dialogue or series that a pattern of the spec's `occasions` finds in a key; None where none."""
+    match = re.search(pattern, key)
+    return " ".join(match.groups("")).strip() if match else None
 
 
 TRAITS: Mapping[str, Callable[[Collection[Utterance]], dict[str, str | None]]] = {

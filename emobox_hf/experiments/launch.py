@@ -63,6 +63,11 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def asks_for_cpu(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether accelerate is told to leave GPUs alone, in any of its words."""
+    return environment.get("ACCELERATE_USE_CPU", "false").lower() in ("1", "true", "t", "yes", "y", "on")
+
+
 def speaks(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether this process is the first of its launch or SLURM step, the one that tells how far the work is."""
     try:
@@ -118,7 +123,7 @@ def _choose_device(local_rank: int, environment: Mapping[str, str]) -> "torch.de
     # Variables and order of accelerate, whose own state would wait for the other processes.
     if named := environment.get("ACCELERATE_TORCH_DEVICE"):
         return torch.device(named)
-    if environment.get("ACCELERATE_USE_CPU", "false").lower() in ("1", "true", "t", "yes", "y", "on"):
+    if asks_for_cpu(environment):
         return torch.device("cpu")
     if torch.backends.mps.is_available():
         return torch.device("mps")

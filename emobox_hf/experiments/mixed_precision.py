@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from emobox_hf.experiments.launch import asks_for_cpu
 from emobox_hf.precision import AUTO, Precision, PrecisionChoice
 from emobox_hf.processor import multiplies_bf16, multiplies_fp16
 from emobox_hf.progress import LOGGER
@@ -30,7 +31,7 @@ def choose_precision(choice: PrecisionChoice, environment: Mapping[str, str] = o
             return "bf16"
         case "fp16":
             return "fp16"
-    capability = None if _is_true(environment.get("ACCELERATE_USE_CPU")) else _cuda_capability()
+    capability = None if asks_for_cpu(environment) else _cuda_capability()
     if capability is not None:
         return "bf16" if capability >= BF16_CAPABILITY else "fp16" if capability >= FP16_CAPABILITY else "no"
     return "bf16" if multiplies_bf16() else "no"
@@ -58,7 +59,3 @@ def _cuda_capability() -> tuple[int, int] | None:
     import torch
 
     return torch.cuda.get_device_capability() if torch.cuda.is_available() else None
-
-
-def _is_true(value: str | None) -> bool:
-    return (value or "").lower() in ("1", "true", "yes", "on", "y", "t")

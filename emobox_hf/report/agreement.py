@@ -17,7 +17,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run
 from emobox_hf.report.noise import Doubt, list_doubts, noise_curve, noise_tables, show_doubts
 from emobox_hf.report.table import Table, percent
-from emobox_hf.scores import confusion_matrix, kappa, per_class_recall, wa
+from emobox_hf.scores import confusion_matrix, kappa, label_margins, per_class_recall, wa
 
 ALL = "all"
 
@@ -58,10 +58,7 @@ class Judged:
 
     def list_doubts(self) -> list[Doubt]:
         """Every utterance, most doubtful first; `noise.list_doubts` does so for the probes of a run."""
-        rows = np.arange(len(self.utterances))
-        others = self.probabilities.copy()
-        others[rows, self.references] = -1
-        margins = self.probabilities[rows, self.references] - others.max(axis=1)
+        margins = label_margins(self.probabilities, self.references)
         chosen = (self.emotions[index] for index in self.predicted)
         found = zip(self.utterances, chosen, margins, strict=True)
         doubts = [Doubt(u.key, u.path, u.emotion, choice, float(margin)) for u, choice, margin in found]

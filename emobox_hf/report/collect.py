@@ -68,6 +68,11 @@ def show_summary(name: str, value: float | None, interval: Interval | None) -> C
     return Estimate(SCORES[name].scale(value), low, high)
 
 
+def show_p(value: float | None) -> str | None:
+    """A p-value as tables show it."""
+    return None if value is None else f"{value:.2g}"
+
+
 def find_runs(root: Path) -> list[Run]:
     """Every finished run under a folder, oldest first, so that of two that fill one cell of a table the later stays.
 
@@ -78,6 +83,11 @@ def find_runs(root: Path) -> list[Run]:
     if not folders:
         raise InputError(f"{root}: expected finished runs, found no {RECORD}; `emobox probe` makes some")
     return sorted((Run(folder, read_record(folder)) for folder in folders), key=lambda run: run.record.created)
+
+
+def gather_runs(folders: Sequence[Path]) -> list[Run]:
+    """The runs under several folders, each once, see `find_runs`."""
+    return list({run.folder.resolve(): run for folder in folders for run in find_runs(folder)}.values())
 
 
 def published_runs(runs: Sequence[Run], score: str = "ua") -> list[Run]:

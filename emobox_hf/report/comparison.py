@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from emobox_hf.errors import InputError
-from emobox_hf.report.collect import Run, name_runs, show_summary
+from emobox_hf.report.collect import Run, name_runs, show_p, show_summary
 from emobox_hf.report.protocol import choose_run, explain, mark_runs
 from emobox_hf.report.reference import PAPER_METRICS, PAPER_NOTE, paper_scores
 from emobox_hf.report.table import Cell, Table
@@ -115,14 +115,10 @@ def _pair_table(corpus: str, systems: Mapping[str, Run], score: Score) -> Table:
 def _cells(score: Score, found: Difference, p_holm: float | None) -> tuple[Cell, Cell, Cell, Cell]:
     return (
         show_summary(score.name, found.difference, found.interval),
-        _show_p(found.p_value),
-        _show_p(p_holm),
+        show_p(found.p_value),
+        show_p(p_holm),
         score.scale(found.detectable),
     )
-
-
-def _show_p(value: float | None) -> str | None:
-    return None if value is None else f"{value:.2g}"
 
 
 def _add_ranks(
@@ -160,8 +156,8 @@ def _add_ranks(
                 pair.median,
                 pair.wins,
                 pair.losses,
-                _show_p(pair.p_value),
-                _show_p(pair.p_holm),
+                show_p(pair.p_value),
+                show_p(pair.p_holm),
             )
             for pair in ranking.pairs
         ),

@@ -12,7 +12,15 @@ from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run, show_summary
 from emobox_hf.report.table import Cell, Table, percent
 from emobox_hf.results import FoldPredictions, estimate_parts, join_folds, list_parts, pool_folds, read_predictions
-from emobox_hf.scores import SCORES, apply_temperature, confusion_matrix, estimate, kappa, per_class_recall
+from emobox_hf.scores import (
+    SCORES,
+    apply_temperature,
+    confusion_matrix,
+    estimate,
+    kappa,
+    label_margins,
+    per_class_recall,
+)
 
 CIRCULAR = (
     "Circular: the probes that are scored are those that doubt, so what they predict wrongly goes first and a rise is "
@@ -89,11 +97,8 @@ def _read(run: Run) -> _Read:
     mean = np.zeros((len(numbers), len(labels)))
     np.add.at(mean, place, calibrated)
     mean /= np.bincount(place)[:, None]
-    rows, references = np.arange(len(mean)), whole.references[first]
-    own = mean[rows, references]
-    others = mean.copy()
-    others[rows, references] = -1
-    found = zip(numbers, first, references, mean.argmax(axis=1), own - others.max(axis=1), strict=True)
+    references = whole.references[first]
+    found = zip(numbers, first, references, mean.argmax(axis=1), label_margins(mean, references), strict=True)
     doubts = [
         Doubt(key, whole.paths[row], labels[reference], labels[choice], float(margin))
         for key, row, reference, choice, margin in found

@@ -7,7 +7,7 @@ import numpy as np
 
 from emobox_hf.corpora.configurations import RANDOM
 from emobox_hf.errors import InputError
-from emobox_hf.report.collect import KINDS_OF_FOLDS, Run, name_runs, show_summary
+from emobox_hf.report.collect import KINDS_OF_FOLDS, Run, name_runs, show_p, show_summary
 from emobox_hf.report.protocol import choose_run, explain, mark_run
 from emobox_hf.report.table import Cell, Table
 from emobox_hf.results import FoldPredictions, compare, pool_folds, read_predictions
@@ -108,8 +108,8 @@ def _add_rows(
 
 
 def _show_difference(found: Difference) -> tuple[Cell, Cell, Cell]:
-    p_value = None if found.p_value is None else f"{found.p_value:.2g}"
-    return show_summary("ua", found.difference, found.interval), p_value, SCORES["ua"].scale(found.detectable)
+    difference = show_summary("ua", found.difference, found.interval)
+    return difference, show_p(found.p_value), SCORES["ua"].scale(found.detectable)
 
 
 def _n_trained(run: Run) -> float:

@@ -9,7 +9,7 @@ Formulas stand in `classification`, the rule of inference in `intervals`; `boots
 """
 
 from emobox_hf.scores.bootstrap import bootstrap_differences, bootstrap_intervals
-from emobox_hf.scores.calibration import apply_temperature, fit_temperature
+from emobox_hf.scores.calibration import apply_temperature, fit_temperature, label_margins
 from emobox_hf.scores.classification import (
     confusion_matrix,
     kappa,
@@ -54,6 +54,7 @@ __all__ = [
     "fit_temperature",
     "holm",
     "kappa",
+    "label_margins",
     "macro_f1",
     "mean_over_folds",
     "per_class_f1",

@@ -1,5 +1,7 @@
 """Whether probabilities are as sure as they are right: calibration error, and the temperature that mends it."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,10 +12,22 @@ LEAST = 1e-7  # of a probability, in the logarithm: what float32 tells from 0 be
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures; validation parts without a fault would ask for 0
 
 
+def find_bins(confidence: Floats) -> npt.NDArray[np.int64]:
+    """The bin of each confidence, int64 (n,), from 0 to `N_BINS` - 1; a bin holds its upper bound."""
+    return np.clip(np.ceil(confidence * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
+
+
+def label_margins(probabilities: npt.NDArray[Any], references: npt.NDArray[np.int64]) -> Floats:
+    """Probability of each row's label minus the highest of the others (n,), -1 to 1; below 0 the label is doubted."""
+    rows, others = np.arange(len(references)), probabilities.copy()
+    others[rows, references] = -np.inf
+    return np.asarray(probabilities[rows, references] - others.max(axis=1), dtype=np.float64)
+
+
 def bin_terms(probabilities: npt.NDArray[np.float32], is_right: npt.NDArray[np.bool_]) -> Floats:
     """What each utterance adds to the bins of confidence, float64 (n, 3 * bins): one, its confidence, whether right."""
     confidence = probabilities.max(axis=1).astype(np.float64)
-    place = np.clip(np.ceil(confidence * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
+    place = find_bins(confidence)
     terms = np.zeros((len(confidence), 3, N_BINS))
     rows = np.arange(len(confidence))
     for index, value in enumerate((1.0, confidence, is_right)):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from emobox_hf import __version__
-from emobox_hf.report.collect import find_runs
+from emobox_hf.report.collect import gather_runs
 from emobox_hf.report.site.comparisons import make_comparison, make_cross_page, make_paper_page
 from emobox_hf.report.site.corpus_page import CorpusPage, make_corpus_page
 from emobox_hf.report.site.encoder_page import EncoderPage, make_encoder_page
@@ -35,8 +35,7 @@ def build_site(folders: Sequence[Path], out: Path, *, audio_dir: Path | None = N
         InputError: There are no runs, one cannot be read, `out` holds something else, or `audio_dir` holds no corpus.
     """
     check_replaceable(out.resolve())
-    runs = {run.folder.resolve(): run for folder in folders for run in find_runs(folder)}
-    contents = list_entries(runs.values())
+    contents = list_entries(gather_runs(folders))
     sounds = find_audio(audio_dir, contents.corpus_pages) if audio_dir else {}
     with replaced_folder(out) as folder:
         site = _Site(folder, contents)

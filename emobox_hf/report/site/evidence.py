@@ -11,8 +11,7 @@ from emobox_hf.report.protocol import is_contaminated
 from emobox_hf.report.site.hard import CorpusEvidence, Utterances
 from emobox_hf.report.site.predictions import Tested, read_tested
 from emobox_hf.scores import ua, wa
-
-N_BINS = 15  # as in "On Calibration of Modern Neural Networks" (arXiv 1706.04599)
+from emobox_hf.scores.calibration import N_BINS, calibration_error, find_bins
 
 
 @dataclass(frozen=True)
@@ -82,15 +81,15 @@ def gather(runs: Sequence[Run]) -> tuple[CorpusEvidence | None, list[RunEvidence
 def _calibrate(tested: Tested) -> Calibration:
     confidence = tested.probabilities.max(axis=1).astype(np.float64)
     right = tested.predicted == tested.references
-    place = np.clip(np.ceil(confidence * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
+    place = find_bins(confidence)
     n = np.bincount(place, minlength=N_BINS)
-    sums = (np.bincount(place, weights=values, minlength=N_BINS) for values in (confidence, right))
+    sums = [np.bincount(place, weights=values, minlength=N_BINS) for values in (confidence, right)]
     mean_confidence, accuracy = (one / np.maximum(n, 1) for one in sums)
     bins = tuple(
         Bin(i / N_BINS, (i + 1) / N_BINS, int(n[i]), float(mean_confidence[i]), float(accuracy[i]))
         for i in np.flatnonzero(n)
     )
-    ece = float(np.abs(mean_confidence - accuracy) @ n / len(right))
+    ece = float(calibration_error(np.concatenate([n, *sums])))
     return Calibration(bins, ece, len(right), float(confidence.mean()), float(right.mean()))
 
 

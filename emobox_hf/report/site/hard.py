@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emobox_hf.report.site.predictions import Tested
+from emobox_hf.scores import label_margins
 
 N_HARDEST = 20
 
@@ -76,7 +77,7 @@ class Utterances:
         """Add a run's test parts."""
         self._labels |= dict.fromkeys(tested.labels)
         numbers, size = self._number(tested), len(self._told)
-        weights = (None, tested.predicted != tested.references, tested.margins())
+        weights = (None, tested.predicted != tested.references, label_margins(tested.probabilities, tested.references))
         sums = np.stack([np.bincount(numbers, weights=one, minlength=size) for one in weights])
         self._sums[is_random] = sums + _widen(self._sums[is_random], size)
         self._n_runs[is_random] += 1

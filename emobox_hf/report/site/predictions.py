@@ -45,14 +45,6 @@ class Tested:
         """Who speaks in a row."""
         return self.speaker_names[self.speakers[row]] if self.speakers[row] >= 0 else None
 
-    def margins(self) -> NDArray[np.float64]:
-        """Probability of each row's label minus the highest of the others, float64 (n,)."""
-        rows = np.arange(len(self.references))
-        others = self.probabilities.copy()
-        others[rows, self.references] = -np.inf
-        margins = self.probabilities[rows, self.references] - others.max(axis=1)
-        return np.asarray(margins, dtype=np.float64)
-
 
 def read_tested(run: Run) -> Tested | None:
     """The predictions of a run; None where its folder holds a record alone.
