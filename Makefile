@@ -7,7 +7,7 @@ SCRIPTS_VENV ?= .venv-scripts
 # A third, of 6 GB, in which torchaudio and FunASR import; what it shows does not change from commit to commit.
 TORCHAUDIO_VENV ?= .venv-torchaudio
 
-.PHONY: demo test check lint types unit scripts torchaudio funasr cards clean
+.PHONY: demo test check lint types unit scripts faults torchaudio funasr cards clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/emobox demo
@@ -28,6 +28,11 @@ unit: $(VENV)/installed
 
 scripts: $(SCRIPTS_VENV)/installed
 	$(SCRIPTS_VENV)/bin/python -m pytest tests/hub tests/loading_scripts
+
+# Every fault injected, in the long form; `make faults FAULTS=tests/faults/test_x.py` makes some rows of the table anew.
+FAULTS ?= tests/faults
+faults: $(VENV)/installed
+	EMOBOX_FAULTS=benchmarks/faults.md $(VENV)/bin/python -m pytest $(FAULTS)
 
 # EmoBox's resampling: ours is equal to it, and what soxr changes, in dB and in scores.
 torchaudio: $(TORCHAUDIO_VENV)/installed
