@@ -1,17 +1,20 @@
 """One utterance, or one audio or video file -> float32 (samples,), mono, 16 kHz; the only module that decodes.
 
 A file that cannot be given whole and right is refused with an `AudioError` that names it: a test set must not shrink or
-change unseen. What cannot be noticed is said here: an Ogg or AVI file that was cut at its end reads as a shorter one.
+change unseen. What cannot be noticed is said here: an AVI file, or an MP3 that does not say its length, reads as a
+shorter one where it was cut at its end; flipped bits are noticed where a format has checksums, as FLAC and Ogg have.
 """
 
-import io
+import os
 import re
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -19,6 +22,7 @@ import soundfile
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, suggest
+from emobox_hf.ogg import find_ogg_damage
 from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 RESAMPLERS = ("soxr", "torchaudio")
@@ -29,6 +33,19 @@ PLAIN_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".
 # libsndfile's codes for "format not recognised" and "unsupported encoding": the file may still be sound (a WAV that
 # holds AAC). Its other codes mean damage, which FFmpeg would paper over.
 _NOT_FOR_LIBSNDFILE = (1, 4)
+
+# Codings that leave a decoder no choice: libsndfile and FFmpeg, which torchcodec calls, give the same samples.
+_EXACT_CODINGS = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"})
+
+# Where the first frame of an MP3 says the length; without one libsndfile guesses it, and reads that many samples.
+_LENGTH_TAGS = re.compile(rb"Xing|Info|VBRI")
+_LENGTH_TAG_BYTES = 256
+
+# Full scale is 1. Floats and overshooting codecs exceed it by a little; a hundredfold is a file of unscaled integers.
+_LOUDEST = 100.0
+
+# What 16 bits would clip by less than 2 dB is kept as FLAC: resampling a loud recording overshoots by up to 14 %.
+_CLIPPED_LITTLE = 1.25
 
 # Tables round the end of a segment to 10 ms, so the last one may reach past the file by that much.
 _END_TOLERANCE_S = 0.01
@@ -59,6 +76,23 @@ class AudioInfo:
 def is_plain(path: Path) -> bool:
     """Whether libsndfile reads this kind of file, judged by its suffix; the others need FFmpeg."""
     return path.suffix.lower() in PLAIN_SUFFIXES
+
+
+def is_exact(path: Path) -> bool:
+    """Whether any decoder reads a file as `read_waveform` does: one channel of 16 kHz, coded in one way only.
+
+    Raises:
+        AudioError: as `read_info`.
+    """
+    _check_file(path)
+    if not is_plain(path):
+        return False
+    with _open_plain(path) as file:
+        return (
+            file is not None
+            and (file.channels, file.samplerate) == (1, SAMPLE_RATE_HZ)
+            and file.subtype in _EXACT_CODINGS
+        )
 
 
 def read_utterance(spec: CorpusSpec, root: Path, utterance: Utterance, *, resampler: str = RESAMPLERS[0]) -> Waveform:
@@ -98,8 +132,8 @@ def read_waveform(
         resampler: `soxr` (its 20-bit `HQ` filter), or `torchaudio` (EmoBox's: a Hann-windowed sinc of width 6).
 
     Raises:
-        AudioError: the file is missing, empty, damaged, cut short or without samples, a sample is not finite, the
-            segment is not inside the file, or the channel does not exist.
+        AudioError: the file is missing, empty, damaged, cut short or without samples, a sample is not finite or over a
+            hundred times full scale, the segment is not inside the file, or the channel does not exist.
         InputError: the resampler is unknown or cannot be imported.
     """
     if resampler not in RESAMPLERS:
@@ -118,7 +152,14 @@ def read_waveform(
     n_broken = int((~np.isfinite(waveform)).sum())
     if n_broken:
         raise AudioError(f"{path}: {n_broken} of {waveform.size} samples are not finite numbers")
-    return _resample(waveform, rate, resampler)
+    if (peak := float(np.abs(waveform).max())) > _LOUDEST:
+        raise AudioError(
+            f"{path}: samples reach {peak:.3g}, where full scale is 1: unscaled or damaged; write it again"
+        )
+    resampled = _resample(waveform, rate, resampler)
+    if not resampled.size:
+        raise AudioError(f"{path}: {waveform.size} samples at {rate} Hz are none at {SAMPLE_RATE_HZ} Hz: too short")
+    return resampled
 
 
 def read_info(path: Path) -> AudioInfo:
@@ -139,21 +180,50 @@ def read_info(path: Path) -> AudioInfo:
         return AudioInfo(duration_s, stream.rate, stream.channels)
 
 
-def encode_flac(waveform: np.ndarray[Any, Any]) -> bytes:
-    """A FLAC file of a 16 kHz mono waveform, 16 bits a sample.
+def encode_sound(waveform: np.ndarray[Any, Any]) -> tuple[str, bytes]:
+    """A sound file of a 16 kHz mono waveform, and its suffix: FLAC of 16 bits, or WAV of floats where that would clip.
 
-    A sample x becomes the nearest of the 65536 values n / 32768, so the error is at most 1 / 65536 and a waveform that
-    came from 16-bit samples is kept exactly. Values beyond [-1, 32767 / 32768] are clipped to it, as 16 bits must.
+    In FLAC a sample x becomes the nearest of the 65536 values n / 32768, so the error is at most 1 / 65536, and a
+    waveform that came from 16-bit samples is kept exactly; what exceeds full scale by less than 2 dB is clipped.
 
     Raises:
-        AudioError: the waveform is not (samples,) with at least one sample, or a sample is not finite.
+        AudioError: the waveform is not (samples,) with at least one sample, a sample is not finite, or what was written
+            does not read as the waveform.
     """
     if waveform.ndim != 1 or not waveform.size or not np.isfinite(waveform).all():
         raise AudioError(f"a waveform of finite samples, shape (samples,), was expected; found shape {waveform.shape}")
+    if np.abs(waveform).max() > _CLIPPED_LITTLE:
+        return ".wav", _encode(waveform.astype(np.float32), "WAV", "FLOAT")
     steps = np.clip(np.rint(waveform.astype(np.float64) * 32768), -32768, 32767).astype(np.int16)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, steps, SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16")
-    return buffer.getvalue()
+    return ".flac", _encode(steps, "FLAC", "PCM_16")
+
+
+def _encode(samples: np.ndarray[Any, Any], kind: str, coding: str) -> bytes:
+    """A sound file's bytes.
+
+    libsndfile writes into a file by itself. Into a buffer it would write by calls of Python, in which Ctrl-C is lost
+    and leaves bytes that do not decode.
+    """
+    with _scratch_file() as file:
+        number = file.fileno()
+        try:
+            soundfile.write(number, samples, SAMPLE_RATE_HZ, subtype=coding, format=kind, closefd=False)
+            file.seek(0)
+            content = file.read()
+            file.seek(0)
+            read, _ = soundfile.read(number, dtype=samples.dtype.name, closefd=False)
+        except soundfile.LibsndfileError as error:
+            raise AudioError(f"{kind} of {len(samples)} samples could not be written: {error}") from error
+    if not np.array_equal(read, samples):
+        raise AudioError(f"{kind} of {len(samples)} samples could not be written whole: is the disk full?")
+    return content
+
+
+def _scratch_file() -> BinaryIO:
+    """A nameless file, in memory where the system has such files."""
+    if sys.platform == "linux":
+        return open(os.memfd_create("sound"), "w+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
 
 
 def _check_file(path: Path) -> None:
@@ -183,7 +253,7 @@ def _open_plain(path: Path) -> Iterator[soundfile.SoundFile | None]:
     try:
         file = soundfile.SoundFile(path)
         _check_promise(path, file)
-        yield file
+        yield file if _knows_length(path, file) else None
     except soundfile.LibsndfileError as error:
         if file is not None or error.code not in _NOT_FOR_LIBSNDFILE:
             raise AudioError(f"{path}: damaged or cut short ({error.error_string.rstrip('.')})") from error
@@ -191,6 +261,22 @@ def _open_plain(path: Path) -> Iterator[soundfile.SoundFile | None]:
     finally:
         if file is not None:
             file.close()
+
+
+def _knows_length(path: Path, file: soundfile.SoundFile) -> bool:
+    """Whether libsndfile knows how many samples there are; of an MP3 in a WAV, or without a tag, it guesses."""
+    if file.subtype != "MPEG_LAYER_III":
+        return True
+    if file.format != "MP3":
+        return False
+    with path.open("rb") as raw:
+        start = raw.read(10)
+        # ID3v2: the length of the tag in four bytes of seven bits, not counting these ten
+        n_skipped = (
+            10 + sum((byte & 127) << 7 * (3 - i) for i, byte in enumerate(start[6:])) if start[:3] == b"ID3" else 0
+        )
+        raw.seek(n_skipped)
+        return _LENGTH_TAGS.search(raw.read(_LENGTH_TAG_BYTES)) is not None
 
 
 def _check_promise(path: Path, file: soundfile.SoundFile) -> None:
@@ -204,11 +290,18 @@ def _check_promise(path: Path, file: soundfile.SoundFile) -> None:
             raise AudioError(f"{path}: cut short: its header promises {promised} bytes of samples, it holds {held}")
 
 
+def _check_ogg(path: Path) -> None:
+    if damage := find_ogg_damage(path):
+        raise AudioError(f"{path}: damaged or cut short (Ogg: {damage}); fetch it again")
+
+
 def _read_plain(path: Path, start_s: float | None, end_s: float | None) -> tuple[np.ndarray[Any, Any], int] | None:
     """Float32 (channels, samples) and the sample rate, by libsndfile; only the segment is read."""
     with _open_plain(path) as file:
         if file is None:
             return None
+        if file.format == "OGG":
+            _check_ogg(path)
         first, last = _cut(path, start_s, end_s, file.samplerate, file.frames)
         if first:
             file.seek(first)
@@ -252,6 +345,8 @@ def _read_with_ffmpeg(path: Path, start_s: float | None, end_s: float | None) ->
     blocks: list[np.ndarray[Any, Any]] = []
     n_frames = 0
     with _open_with_ffmpeg(path) as (container, stream):
+        if container.format.name == "ogg":
+            _check_ogg(path)
         rate: int = stream.rate
         enough = None if end_s is None else round(end_s * rate)
         # Changes the sample format alone: layout and rate stay as they are, so channels are not mixed.

@@ -2,8 +2,13 @@
 
 import dataclasses
 import io
+import re
+import signal
 import sys
+import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -12,12 +17,14 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emobox_hf import audio
 from emobox_hf.audio import (
     RESAMPLERS,
     SAMPLE_RATE_HZ,
     AudioError,
     AudioInfo,
-    encode_flac,
+    encode_sound,
+    is_exact,
     is_plain,
     read_info,
     read_utterance,
@@ -41,11 +48,11 @@ def frequency_hz(waveform: np.ndarray) -> float:
 
 
 def write_with_ffmpeg(
-    path: Path, *, codec: str, layout: str, rate: int, duration_s: float = 1.0, faststart: bool = False
+    path: Path, *, codec: str, layout: str, rate: int, duration_s: float = 1.0, options: dict[str, str] | None = None
 ) -> Path:
     """Channel i (from 0) carries a tone of 300 + 200 i Hz."""
     samples = np.stack([tone(300 + 200 * i, rate=rate, duration_s=duration_s) for i in range(N_CHANNELS[layout])])
-    with av.open(str(path), "w", options={"movflags": "faststart"} if faststart else {}) as container:
+    with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
         frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=layout)
         frame.sample_rate = rate
@@ -251,7 +258,14 @@ def test_a_plain_file_cut_short_is_refused(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("faststart", [False, True])
 def test_a_container_cut_short_is_refused(tmp_path: Path, name: str, codec: str, faststart: bool) -> None:
     path = tmp_path / name
-    write_with_ffmpeg(path, codec=codec, layout="mono", rate=48_000, duration_s=2, faststart=faststart)
+    write_with_ffmpeg(
+        path,
+        codec=codec,
+        layout="mono",
+        rate=48_000,
+        duration_s=2,
+        options={"movflags": "faststart"} if faststart else {},
+    )
     with pytest.raises(AudioError, match=rf"{name}: .*cut short"):
         read_waveform(truncated(path))
 
@@ -287,6 +301,106 @@ def test_samples_that_are_not_numbers_are_refused(tmp_path: Path, bad: float) ->
     soundfile.write(tmp_path / "a.wav", samples, SAMPLE_RATE_HZ, subtype="FLOAT")
     with pytest.raises(AudioError, match="2 of 100 samples are not finite"):
         read_waveform(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("level", [1000, 5e29, 3e38])
+def test_samples_far_beyond_full_scale_are_refused(tmp_path: Path, level: float) -> None:
+    loud = tone(440, rate=SAMPLE_RATE_HZ, level=level)
+    soundfile.write(tmp_path / "a.wav", loud, SAMPLE_RATE_HZ, subtype="FLOAT")
+    with pytest.raises(AudioError, match=re.escape(f"samples reach {loud.max():.3g}, where full scale is 1")):
+        read_waveform(tmp_path / "a.wav")
+
+
+def test_what_is_nothing_at_16_khz_is_refused(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(1), 44_100)
+    with pytest.raises(AudioError, match="1 samples at 44100 Hz are none at 16000 Hz"):
+        read_waveform(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("coding", ["VORBIS", "OPUS"])
+def test_a_flipped_bit_in_an_ogg_is_noticed_wherever_it_is(tmp_path: Path, coding: str) -> None:
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, tone(440, rate=SAMPLE_RATE_HZ), SAMPLE_RATE_HZ, format="OGG", subtype=coding)
+    content, random = path.read_bytes(), np.random.default_rng(0)
+    assert len(read_waveform(path)) == SAMPLE_RATE_HZ
+    for bit in random.integers(8 * len(content), size=100):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        with pytest.raises(AudioError, match=r"a\.ogg: (damaged|not audio)"):
+            read_waveform(path)
+
+
+def test_an_ogg_that_ends_or_goes_on_where_it_should_not_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.ogg"
+    soundfile.write(path, np.random.default_rng(0).uniform(-0.3, 0.3, 4 * SAMPLE_RATE_HZ), SAMPLE_RATE_HZ)
+    content = path.read_bytes()
+    pages = [match.start() for match in re.finditer(b"OggS", content)]
+    for kept, reason in [
+        (content[: pages[-1]], "no page is marked as the last"),
+        (content[: pages[-1] + 100], "cut short in the page"),
+        (content[: pages[-2]] + content[pages[-1] :], "a page is missing"),
+        (content + content, "another recording begins"),
+        (content + b"x" * 50, "no page at byte"),
+    ]:
+        path.write_bytes(kept)
+        with pytest.raises(AudioError, match=reason):
+            read_waveform(path)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "mp3"])
+@pytest.mark.parametrize("rate", [SAMPLE_RATE_HZ, 44_100])
+def test_an_mp3_that_does_not_say_its_length_is_read_to_its_end(tmp_path: Path, suffix: str, rate: int) -> None:
+    """FFmpeg's MP3 in WAV, and an MP3 without a Xing header, whose lengths libsndfile only guesses."""
+    path = write_with_ffmpeg(
+        tmp_path / f"a.{suffix}", codec="mp3", layout="mono", rate=rate, duration_s=3, options={"write_xing": "0"}
+    )
+    waveform = read_waveform(path)
+    assert 0 <= len(waveform) - 3 * SAMPLE_RATE_HZ < 0.15 * SAMPLE_RATE_HZ  # the codec adds packets
+    middle = waveform[SAMPLE_RATE_HZ : 2 * SAMPLE_RATE_HZ]
+    assert frequency_hz(middle) == pytest.approx(300, abs=1)
+    assert np.sqrt(2 * np.mean(middle**2)) == pytest.approx(0.3, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("kind", "coding"),
+    [
+        *(("WAV", coding) for coding in ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW")),
+        *((kind, "PCM_16") for kind in ("RF64", "FLAC", "AIFF", "AU", "CAF")),
+    ],
+)
+def test_an_exact_file_gives_its_samples_to_other_decoders_too(tmp_path: Path, kind: str, coding: str) -> None:
+    path = tmp_path / f"a.{'wav' if kind == 'RF64' else kind.lower()}"
+    soundfile.write(path, tone(440, rate=SAMPLE_RATE_HZ), SAMPLE_RATE_HZ, format=kind, subtype=coding)
+    assert is_exact(path)
+    with av.open(str(path)) as container:
+        to_float = av.AudioResampler(format="fltp")
+        parts = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in to_float.resample(frame)]
+    np.testing.assert_array_equal(np.concatenate(parts), read_waveform(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ima.wav", {"subtype": "IMA_ADPCM"}),
+        ("ms.wav", {"subtype": "MS_ADPCM"}),
+        ("a.mp3", {}),
+        ("a.ogg", {}),
+        ("rate.wav", {"samplerate": 48_000}),
+        ("two.wav", {"n_channels": 2}),
+        ("a.m4a", None),
+    ],
+)
+def test_a_file_that_decoders_read_otherwise_is_not_exact(
+    tmp_path: Path, name: str, options: dict[str, Any] | None
+) -> None:
+    path = tmp_path / name
+    if options is None:
+        write_with_ffmpeg(path, codec="aac", layout="mono", rate=SAMPLE_RATE_HZ)
+    else:
+        n_channels, rate = options.pop("n_channels", 1), options.pop("samplerate", SAMPLE_RATE_HZ)
+        soundfile.write(path, np.zeros((SAMPLE_RATE_HZ, n_channels)), rate, **options)
+    assert not is_exact(path)
 
 
 def test_a_video_without_sound_is_refused(tmp_path: Path) -> None:
@@ -340,22 +454,71 @@ def test_plain_files_are_known_by_their_suffix(name: str, plain: bool) -> None:
 @given(st.lists(st.integers(-32768, 32767), min_size=1, max_size=2000))
 def test_flac_keeps_16_bit_samples_exactly(steps: list[int]) -> None:
     waveform = (np.array(steps) / 32768).astype(np.float32)
-    decoded, rate = soundfile.read(io.BytesIO(encode_flac(waveform)), dtype="float32")
+    decoded, rate = soundfile.read(io.BytesIO(encode_sound(waveform)[1]), dtype="float32")
     assert rate == SAMPLE_RATE_HZ
     np.testing.assert_array_equal(decoded, waveform)
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.floats(-2, 2, width=32), min_size=1, max_size=200))
+@given(st.lists(st.floats(-1.25, 1.25, width=32), min_size=1, max_size=200))
 def test_flac_is_off_by_half_a_step_at_most_and_clips(samples: list[float]) -> None:
-    decoded, _ = soundfile.read(io.BytesIO(encode_flac(np.array(samples, dtype=np.float32))), dtype="float64")
+    decoded, _ = soundfile.read(io.BytesIO(encode_sound(np.array(samples, dtype=np.float32))[1]), dtype="float64")
     np.testing.assert_allclose(decoded, np.clip(samples, -1, 32767 / 32768), atol=1 / 65536, rtol=0)
+
+
+@pytest.mark.parametrize("peak", [1.3, 5.0])
+def test_sound_that_16_bits_would_clip_is_kept_as_floats(peak: float) -> None:
+    waveform = tone(440, rate=SAMPLE_RATE_HZ, level=peak)
+    suffix, content = encode_sound(waveform)
+    assert suffix == ".wav"
+    np.testing.assert_array_equal(soundfile.read(io.BytesIO(content), dtype="float32")[0], waveform)
+
+
+def test_bytes_on_which_the_disk_was_full_are_no_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
+    on_disk = partial(tempfile.TemporaryFile, buffering=0)
+    monkeypatch.setattr(audio, "_scratch_file", on_disk)
+    noise = np.random.default_rng(0).uniform(-1, 1, SAMPLE_RATE_HZ).astype(np.float32)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, usual[1]))
+    try:
+        with pytest.raises(AudioError, match="FLAC of 16000 samples could not be written"):
+            encode_sound(noise)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers of Unix")
+def test_ctrl_c_while_sound_is_encoded_is_neither_lost_nor_leaves_a_broken_file() -> None:
+    """An alarm that raises, as Ctrl-C does, at a hundred moments within the encoding of a clip."""
+    waveform = tone(440, rate=SAMPLE_RATE_HZ, duration_s=2)
+    expected = encode_sound(waveform)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    usual = signal.signal(signal.SIGALRM, interrupt)
+    n_seen = 0
+    try:
+        for number in range(1, 101):
+            try:
+                signal.setitimer(signal.ITIMER_REAL, number * 2e-5)
+                content = encode_sound(waveform)
+                signal.pause() if signal.getitimer(signal.ITIMER_REAL)[0] else None
+            except KeyboardInterrupt:
+                n_seen += 1
+            else:
+                assert content == expected
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, usual)
+    assert n_seen == 100
 
 
 @pytest.mark.parametrize("waveform", [np.zeros((2, 10)), np.zeros(0), np.array([0.0, np.nan])])
 def test_flac_of_anything_but_a_finite_waveform_is_refused(waveform: np.ndarray) -> None:
     with pytest.raises(AudioError, match="finite samples"):
-        encode_flac(waveform)
+        encode_sound(waveform)
 
 
 def test_the_default_resampler_is_offered() -> None:

@@ -12,7 +12,7 @@ import datasets
 import pyarrow as pa
 
 import emobox_hf
-from emobox_hf.audio import encode_flac, is_plain, read_utterance
+from emobox_hf.audio import encode_sound, is_exact, read_utterance
 from emobox_hf.corpora.configurations import list_configs
 from emobox_hf.corpora.manifest import Manifest, build_manifest, find_corpus
 from emobox_hf.corpora.row_order import (
@@ -30,6 +30,7 @@ from emobox_hf.files import sha256_of_keys
 from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 ROWS_A_TABLE = 500
+SOUND = "as encoders hear it"  # what `audio_cell` gives; another text where it gives something else
 OWN_OPTIONS = ("folds_dir", "allow_missing")  # of `load_dataset`, beside those that every dataset has
 
 
@@ -65,9 +66,10 @@ def fingerprint(spec: CorpusSpec) -> str:
     """A digest under which `datasets` caches what it built.
 
     It changes with the spec, which holds the digests of the published lists, with the rules that draw all other splits,
-    and with the package version.
+    with what a row's sound is, and with the package version.
     """
-    return hashlib.sha256(f"{spec.digest} {rules_digest()} {emobox_hf.__version__}".encode()).hexdigest()
+    made_of = f"{spec.digest} {rules_digest()} {SOUND} {emobox_hf.__version__}"
+    return hashlib.sha256(made_of.encode()).hexdigest()
 
 
 def row_features(spec: CorpusSpec) -> datasets.Features:
@@ -111,14 +113,17 @@ def row_table(spec: CorpusSpec, utterances: Sequence[Utterance], audio: Sequence
 
 
 def audio_cell(spec: CorpusSpec, root: Path, utterance: Utterance, *, embed: bool = False) -> dict[str, Any]:
-    """An utterance's value in the column `audio`: a path, or 16 kHz mono FLAC where a path would not do.
+    """An utterance's value in the column `audio`: a path, or 16 kHz mono sound where a path would not do.
 
-    A path does where the utterance is a whole file, of a kind that libsndfile reads, whose first channel is meant.
+    A path does where the utterance is a whole file that every decoder reads as `read_utterance` does: whoever decodes
+    the rows hears what encoders hear. The file is read in any case, so that a damaged one is no row.
     """
     path = root / utterance.path
-    if not embed and utterance.start_s is None and not spec.channels and is_plain(path):
+    waveform = read_utterance(spec, root, utterance)
+    if not embed and utterance.start_s is None and utterance.end_s is None and is_exact(path):
         return {"path": str(path), "bytes": None}
-    return {"path": f"{utterance.key}.flac", "bytes": encode_flac(read_utterance(spec, root, utterance))}
+    suffix, content = encode_sound(waveform)
+    return {"path": f"{utterance.key}{suffix}", "bytes": content}
 
 
 class CorpusBuilder(datasets.ArrowBasedBuilder):  # type: ignore[misc]

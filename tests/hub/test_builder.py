@@ -12,9 +12,11 @@ from layout import lay_out, read_published
 from speech import wav_bytes, write_wav
 
 import emobox_hf
+from emobox_hf.audio import read_utterance
 from emobox_hf.corpora import fold_sources, folds, row_order
 from emobox_hf.corpora.manifest import search_corpus
 from emobox_hf.corpora.spec import load_spec
+from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError
 from emobox_hf.hub import builder
 from emobox_hf.hub.builder import audio_cell, fingerprint, row_features
@@ -61,6 +63,71 @@ def test_sound_is_decoded_at_16_khz(polish: Path) -> None:
     audio = row[0]["audio"]
     assert audio["sampling_rate"] == 16000
     assert audio["array"].shape == (6400,)
+
+
+def make_sound(kind: str, path: Path) -> None:
+    """A second of noise in a file of one kind, under a name that ends in .wav."""
+    import av
+    import soundfile
+
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16000)
+    if kind == "two channels":
+        soundfile.write(path, np.stack([noise, -noise], axis=1), 16000)
+    elif kind == "48 kHz":
+        soundfile.write(path, noise, 48_000)
+    elif kind in ("IMA_ADPCM", "MS_ADPCM", "PCM_16", "FLOAT", "ALAW"):
+        soundfile.write(path, noise, 16000, subtype=kind)
+    elif kind == "loud":
+        soundfile.write(path, 9 * noise, 16000, subtype="FLOAT")
+    else:
+        with av.open(str(path), "w", format="wav") as container:
+            stream = container.add_stream("mp3", rate=16000, layout="mono")
+            frame = av.AudioFrame.from_ndarray(noise[None].astype(np.float32), format="fltp", layout="mono")
+            frame.sample_rate = 16000
+            for part in av.AudioResampler(format=stream.format, layout="mono", rate=16000).resample(frame):
+                container.mux(stream.encode(part))
+            container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize(
+    "kind", ["PCM_16", "FLOAT", "ALAW", "two channels", "48 kHz", "IMA_ADPCM", "MS_ADPCM", "loud", "MP3 in WAV"]
+)
+@pytest.mark.parametrize("embed", [False, True])
+def test_every_door_gives_the_sound_that_encoders_hear(kind: str, embed: bool, tmp_path: Path) -> None:
+    """What `datasets` decodes of a row, linked or embedded, is one channel, and `read_utterance`'s samples."""
+    make_sound(kind, tmp_path / "a.wav")
+    spec = load_spec("polish")
+    utterance = Utterance(key="x", path="a.wav", raw_emotion="a", emotion="Angry")
+    heard = read_utterance(spec, tmp_path, utterance)
+    cell = audio_cell(spec, tmp_path, utterance, embed=embed)
+    assert (cell["bytes"] is None) == (not embed and kind in ("PCM_16", "FLOAT", "ALAW", "loud"))
+    try:
+        decoded = datasets.Audio(sampling_rate=16000).decode_example(cell)
+    except (ImportError, RuntimeError, OSError) as error:  # torchcodec is not there, or does not load
+        if os.environ.get("EMOBOX_TEST_ALL"):
+            raise
+        pytest.skip(str(error)[:80])
+    assert decoded["sampling_rate"] == 16000
+    np.testing.assert_allclose(decoded["array"], heard, atol=0 if cell["bytes"] is None else 0.51 / 32768, rtol=0)
+
+
+@pytest.mark.parametrize("fault", ["not a number", "cut MP3", "cut FLAC"])
+@pytest.mark.parametrize("embed", [False, True])
+def test_a_damaged_file_is_no_row(fault: str, embed: bool, tmp_path: Path) -> None:
+    import soundfile
+
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16000)
+    name = {"not a number": "a.wav", "cut MP3": "a.mp3", "cut FLAC": "a.flac"}[fault]
+    path = tmp_path / name
+    if fault == "not a number":
+        noise[5] = np.nan
+        soundfile.write(path, noise, 16000, subtype="FLOAT")
+    else:
+        soundfile.write(path, noise, 16000)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    utterance = Utterance(key="x", path=name, raw_emotion="a", emotion="Angry")
+    with pytest.raises(InputError, match=rf"{name}: "):
+        audio_cell(load_spec("polish"), tmp_path, utterance, embed=embed)
 
 
 def test_all_has_one_split(polish: Path) -> None:
