@@ -5,6 +5,7 @@ change unseen. What cannot be noticed is said here: an AVI file, or an MP3 that 
 shorter one where it was cut at its end; flipped bits are noticed where a format has checksums, as FLAC and Ogg have.
 """
 
+import math
 import os
 import re
 import sys
@@ -139,7 +140,7 @@ def read_waveform(
     if resampler not in RESAMPLERS:
         raise InputError(f"unknown resampler {resampler!r}{suggest(resampler, RESAMPLERS)}")
     _check_file(path)
-    if (start_s or 0.0) < 0 or (end_s is not None and end_s <= (start_s or 0.0)):
+    if not 0 <= (start_s or 0.0) < math.inf or (end_s is not None and not (start_s or 0.0) < end_s < math.inf):
         raise AudioError(f"{path}: the segment {_span(start_s, end_s)} has no length or begins before the file")
     sound = _read_plain(path, start_s, end_s) if is_plain(path) else None
     samples, rate = sound or _read_with_ffmpeg(path, start_s, end_s)  # (channels, samples)

@@ -2,11 +2,17 @@
 
 import errno
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from emobox_hf.errors import InputError
+
+MOST_TEXT_BYTES = 2_000_000_000  # of a file that is read as a whole; the largest table of a corpus has a fiftieth
 
 
 def cache_dir() -> Path:
@@ -41,6 +47,43 @@ def check_writable(path: Path) -> None:
     existing = next(parent for parent in path.absolute().parents if parent.exists())
     with tempfile.TemporaryFile(dir=existing):
         pass
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """A text file without its byte-order mark.
+
+    Raises:
+        InputError: It is not text in this encoding, or larger than any table or list.
+    """
+    if (size := path.stat().st_size) > MOST_TEXT_BYTES:
+        raise InputError(f"{path}: a text was expected, found {size} bytes")
+    try:
+        return path.read_text(encoding=encoding).removeprefix("\ufeff")
+    except UnicodeError as error:
+        raise InputError(f"{path}: not text in {encoding}: {error}") from error
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file in UTF-8 holds.
+
+    Raises:
+        InputError: It is none.
+    """
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, where: str) -> Any:
+    """What a text in JSON says; `where` names it in messages.
+
+    Raises:
+        InputError: It is none, is nested a thousand deep, or holds a number of thousands of digits.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise InputError(f"{where}: JSON that is nested too deep") from error
+    except ValueError as error:
+        raise InputError(f"{where}: not JSON in UTF-8: {error}") from error
 
 
 def write_text(path: Path, text: str) -> None:

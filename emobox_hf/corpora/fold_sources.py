@@ -21,6 +21,7 @@ from emobox_hf.corpora.sampling import (
     split_by_emobox_rule,
 )
 from emobox_hf.corpora.spec import BalancedList
+from emobox_hf.corpora.templates import fill
 from emobox_hf.corpora.traits import read_occasion
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.files import sha256_of_keys
@@ -162,7 +163,11 @@ def _match_balanced_list(
     keys: set[str] = set()
     for row in read_balanced_list(spec, balanced, folds_dir):
         match = re.fullmatch(balanced.pattern, row["wav_filename"])
-        candidates = [by_key.get(template.format(**match.groupdict())) for template in balanced.keys] if match else []
+        candidates = (
+            [by_key.get(fill(template, match.groupdict(), balanced.file)) for template in balanced.keys]
+            if match
+            else []
+        )
         fitting = [u for u in candidates if u is not None and u.emotion.lower() == row["label"]]
         fitting.sort(key=lambda u: u.speaker != row["speaker"])  # stable: the order of the templates decides the rest
         if fitting:

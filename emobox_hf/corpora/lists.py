@@ -1,6 +1,5 @@
 """EmoBox's published lists: read from a folder the user names, or fetched once from the EmoBox repository."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from emobox_hf.corpora.braces import expand_braces
 from emobox_hf.corpora.configurations import CROSS_CORPUS
 from emobox_hf.corpora.spec import BalancedList, CorpusSpec, Published
 from emobox_hf.errors import InputError
-from emobox_hf.files import cache_dir, sha256_of_keys, whole_file
+from emobox_hf.files import cache_dir, parse_json, read_text, sha256_of_keys, whole_file
 
 EMOBOX_COMMIT = "08280f279d47fb55d2c614061c70523d0a338d6b"
 LISTS_URL = f"https://raw.githubusercontent.com/emo-box/EmoBox/{EMOBOX_COMMIT}/data"
@@ -166,10 +165,10 @@ def _read_keys(path: Path) -> set[str]:
 
 def _read_rows(path: Path, fields: Sequence[str]) -> list[dict[str, str]]:
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            rows.append({field: row[field] for field in fields})
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise InputError(f"{path}, line {number}: expected a JSON object with {', '.join(fields)}") from error
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        where = f"{path}, line {number}"
+        row = parse_json(line, where)
+        if not isinstance(row, dict) or not all(isinstance(row.get(field), str) for field in fields):
+            raise InputError(f"{where}: expected a JSON object with {', '.join(fields)}")
+        rows.append({field: row[field] for field in fields})
     return rows

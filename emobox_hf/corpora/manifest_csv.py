@@ -4,14 +4,16 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import typing
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from emobox_hf.corpora.csv_rows import read_rows
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, first_five
-from emobox_hf.files import write_text
+from emobox_hf.files import parse_json, write_text
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Utterance))
 
@@ -45,13 +47,7 @@ def read_manifest(path: Path) -> list[Utterance]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such manifest; `emobox manifest CORPUS --out {path}` writes one")
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:  # spreadsheets write a byte-order mark
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or []
-            rows = [(reader.line_num, row) for row in reader]
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not text in UTF-8: {error}") from error
+    header, rows = read_rows(path)
     if not {"key", "emotion"} <= set(header) or not set(header) <= set(FIELDS):
         raise InputError(
             f"{path}: expected the columns key and emotion, and any of {', '.join(FIELDS)}; found {', '.join(header)}"
@@ -69,7 +65,11 @@ def _read_row(where: str, row: dict[str, str]) -> Utterance:
     values = {"path": "", "raw_emotion": values["emotion"]} | values
     try:
         values |= {name: float(values[name]) for name in ("start_s", "end_s") if name in values}
-        values["extras"] = json.loads(values.get("extras", "{}"))
     except ValueError as error:
-        raise InputError(f"{where}: start_s and end_s are seconds, extras is JSON: {error}") from error
+        raise InputError(f"{where}: start_s and end_s are seconds: {error}") from error
+    extras = values["extras"] = parse_json(values.get("extras", "{}"), f"{where}: extras")
+    if not isinstance(extras, dict) or not all(isinstance(text, str) for text in extras.values()):
+        raise InputError(f"{where}: extras is a JSON object of texts, found {values['extras']}")
+    if not all(0 <= values.get(name, 0) < math.inf for name in ("start_s", "end_s")):
+        raise InputError(f"{where}: start_s and end_s are seconds from the beginning of the file")
     return Utterance(**values)

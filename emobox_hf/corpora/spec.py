@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import re
-import string
 import tomllib
 import typing
 from collections.abc import Callable, Mapping
@@ -16,8 +15,10 @@ from emobox_hf.corpora.braces import expand_braces
 from emobox_hf.corpora.download_source import DownloadSource, check_download_source
 from emobox_hf.corpora.labels import EMOTIONS
 from emobox_hf.corpora.synonyms import map_label
+from emobox_hf.corpora.templates import fields_of, find_fault
 from emobox_hf.dataclass_reader import read_as
 from emobox_hf.errors import InputError, first_five, suggest
+from emobox_hf.files import read_text
 
 SPECS_DIR = Path(__file__).parent / "specs"
 
@@ -290,8 +291,8 @@ def read_spec(path: Path) -> CorpusSpec:
     if not path.is_file():
         raise InputError(f"{path}: no such file; a spec in TOML was expected, as specs/README.md explains")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        table = tomllib.loads(read_text(path))
+    except (ValueError, RecursionError) as error:  # tomllib lets through what int and datetime say of a number
         raise InputError(f"{path}: not a TOML file in UTF-8: {error}") from error
     spec: CorpusSpec = read_as(CorpusSpec, table, str(path))
     _check(spec, path)
@@ -323,16 +324,29 @@ def _check(spec: CorpusSpec, path: Path) -> None:
         refuse(f"folds.source is {spec.folds.source!r}, expected one of {', '.join(FOLD_SOURCES)}")
     if spec.folds.count and spec.folds.source != "rule":
         refuse("folds.count goes with folds.source = 'rule'; the others count their published folds")
+    if negative := [name for name, number in _counts(spec).items() if number < 0]:
+        refuse(f"{negative[0]} is negative")
     if spec.folds.source == "speakers" and len(spec.folds.test_speakers) != len(spec.folds.published):
         refuse("folds.test_speakers and folds.published differ in length")
     if spec.discovery.strategy not in STRATEGY_NAMES:
         refuse(f"discovery.strategy is {spec.discovery.strategy!r}, expected one of {', '.join(STRATEGY_NAMES)}")
+    for name, pattern in _braces(spec):
+        try:
+            expand_braces(pattern)
+        except InputError as error:
+            refuse(f"{name}: {error}")
+    for name, template in _templates(spec):
+        if fault := find_fault(template):
+            refuse(f"{name} is no template: {template!r}: {fault}")
+    _check_text(spec.discovery, refuse)
     for name, pattern in spec.occasions.items():
-        if not _has_groups(pattern):
+        if not _count_groups(pattern):
             refuse(f"occasions.{name} is not a regular expression with a group: {pattern!r}")
     if spec.drawn.si_keeps and spec.drawn.si_keeps not in spec.occasions:
         known = ", ".join(spec.occasions) or "none"
         refuse(f"drawn.si_keeps is {spec.drawn.si_keeps!r}, expected one of occasions: {known}")
+    if spec.drawn.published and not _count_groups(spec.drawn.published.pattern):
+        refuse(f"drawn.published.pattern is not a regular expression with a group: {spec.drawn.published.pattern!r}")
     n_speakers = spec.expected.speakers
     if spec.drawn.si_folds and not 2 <= spec.drawn.si_folds <= n_speakers:
         refuse(f"drawn.si_folds is {spec.drawn.si_folds}, expected 2 to {n_speakers}, the number of speakers")
@@ -346,17 +360,73 @@ def _check(spec: CorpusSpec, path: Path) -> None:
         refuse("discovery.strategy is 'json', so every one of discovery.tables needs 'records'")
 
 
-def _has_groups(pattern: str) -> bool:
+def _counts(spec: CorpusSpec) -> dict[str, int]:
+    """Every number of a specification that counts something."""
+    return {
+        "expected.utterances": spec.expected.utterances,
+        "expected.speakers": spec.expected.speakers,
+        "folds.count": spec.folds.count,
+        "drawn.si_folds": spec.drawn.si_folds,
+        **{f"folds.published[{i}].test": published.test for i, published in enumerate(spec.folds.published)},
+    }
+
+
+def _braces(spec: CorpusSpec) -> list[tuple[str, str]]:
+    """Every brace pattern of a specification, with its place."""
+    named = {"genders": spec.genders, "speaker_languages": spec.speaker_languages}
+    return [("expected.keys", pattern) for pattern in spec.expected.keys] + [
+        (f"{field}.{name}", pattern)
+        for field, lists in named.items()
+        for name, patterns in lists.items()
+        for pattern in patterns
+    ]
+
+
+def _templates(spec: CorpusSpec) -> list[tuple[str, str]]:
+    """Every template of a specification, with its place."""
+    discovery, balanced = spec.discovery, spec.drawn.published
+    found = [(f"discovery.{name}", getattr(discovery, name) or "") for name in ("key", "speaker", "text")]
+    for i, table in enumerate(discovery.tables):
+        found += [(f"discovery.tables[{i}].{name}", getattr(table, name) or "") for name in ("audio", "key", "records")]
+    if discovery.strategy == "json":
+        found += [(f"discovery.columns.{name}", way) for name, way in discovery.columns.items()]
+    return found + [("drawn.published.keys", template) for template in (balanced.keys if balanced else ())]
+
+
+def _check_text(discovery: Discovery, refuse: Callable[[str], typing.NoReturn]) -> None:
+    """Refuse what no text file of a corpus can be read by."""
     try:
-        return re.compile(pattern).groups > 0
-    except re.error:
-        return False
+        b"a".decode(discovery.encoding)
+    except (LookupError, ValueError) as error:
+        if not isinstance(error, UnicodeError):  # one byte is no text in UTF-16
+            refuse(f"discovery.encoding is {discovery.encoding!r}, expected one of text, such as utf-8 or latin-1")
+    if len(discovery.separator) != 1 or discovery.separator in '\r\n"':
+        refuse(f"discovery.separator is {discovery.separator!r}, expected one character, such as , or ; or |")
+
+
+def _count_groups(pattern: str) -> int:
+    try:
+        return _compile(pattern).groups
+    except ValueError:
+        return 0
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    """A regular expression, compiled.
+
+    Raises:
+        ValueError: It is none, or is nested too deep; the message says what is wrong.
+    """
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _check_pattern(discovery: Discovery, refuse: Callable[[str], typing.NoReturn]) -> None:
     try:
-        groups = set(re.compile(discovery.pattern or "").groupindex)
-    except re.error as error:
+        groups = set(_compile(discovery.pattern or "").groupindex)
+    except ValueError as error:
         refuse(f"discovery.pattern is not a regular expression: {error}")
     if "emotion" not in groups:
         refuse("discovery.pattern has no group named 'emotion'")
@@ -364,11 +434,6 @@ def _check_pattern(discovery: Discovery, refuse: Callable[[str], typing.NoReturn
         fields = set(fields_of(getattr(discovery, name) or ""))
         if unknown := sorted(fields - groups - {"file", "stem"}):
             refuse(f"discovery.{name} uses {first_five(unknown)}, which discovery.pattern has no group for")
-
-
-def fields_of(template: str) -> list[str]:
-    """The names in braces of a format template, without attributes: `{path.name}` uses `path`."""
-    return [name.partition(".")[0] for _, name, _, _ in string.Formatter().parse(template) if name]
 
 
 @cache

@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 from layout import lay_out, touch
 
-from emobox_hf.corpora.discovery.rows import Cell
 from emobox_hf.corpora.manifest import search_corpus
 from emobox_hf.corpora.spec import load_spec
+from emobox_hf.corpora.templates import Cell
 from emobox_hf.errors import InputError
 
 MELD_HEADER = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID"
@@ -204,3 +204,25 @@ def test_mer2023_keys_follow_the_extension_that_is_found(tmp_path):
 
 def test_cells_give_parts_of_a_path_to_templates():
     assert "{0.name} {0.stem} {0}".format(Cell("wavs/a b.x.webm")) == "a b.x.webm a b.x wavs/a b.x.webm"
+
+
+def test_a_quote_that_is_not_closed_is_named(tmp_path):
+    root = tmp_path / "meld"
+    write_meld(
+        root, "1,Hi,Joey,joy,positive,0,0", '2,"Hi,Joey,joy,positive,0,1', *["3,Hi,Joey,joy,positive,0,2"] * 9999
+    )
+    with pytest.raises(
+        InputError, match=r"train_sent_emo.csv: not a table, after line 2: field larger.*quote not closed"
+    ):
+        search("meld", root)
+
+
+def test_a_template_that_uses_what_no_column_has_is_named(tmp_path):
+    root = tmp_path / "meld"
+    write_meld(root, "1,Hi,Joey,joy,positive,0,0")
+    spec = load_spec("meld")
+    spec = dataclasses.replace(spec, discovery=dataclasses.replace(spec.discovery, speaker="{who}"))
+    with pytest.raises(
+        InputError, match=r"meld: the speaker of train_sent_emo.csv, line 2,: '\{who\}' uses who; known here: "
+    ):
+        search_corpus(spec, root)

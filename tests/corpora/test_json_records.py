@@ -124,3 +124,18 @@ def test_a_record_that_points_out_of_the_folder_is_refused(tmp_path):
     write_msppodcast(tmp_path / "msp", **{"../../etc/x.wav": record()})
     with pytest.raises(InputError, match=r"points outside the corpus folder"):
         search_corpus(load_spec("msppodcast"), tmp_path / "msp")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "JSON that is nested too deep"),
+        ("9" * 5000, "not JSON in UTF-8: Exceeds the limit"),
+        ("[]", "expected an object"),
+    ],
+)
+def test_json_that_is_hostile_is_named(tmp_path, text, message):
+    write_m3ed(tmp_path / "m3ed")
+    (tmp_path / "m3ed" / "annotation.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"annotation\.json: {message}"):
+        search_corpus(load_spec("m3ed"), tmp_path / "m3ed")

@@ -179,3 +179,22 @@ def test_extras_do_not_keep_an_utterance_out_of_a_set():
     one = Utterance(key="a", path="b", raw_emotion="c", emotion="d", extras={"level": "1"})
     other = dataclasses.replace(one, extras={"level": "2"})
     assert len({one, other, one}) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "message"),
+    [
+        ("key,emotion,start_s", "a,Sad,nan", "line 2: start_s and end_s are seconds from the beginning"),
+        ("key,emotion,end_s", "a,Sad,inf", "line 2: start_s and end_s are seconds from the beginning"),
+        ("key,emotion,end_s", "a,Sad,-1", "line 2: start_s and end_s are seconds from the beginning"),
+        ("key,emotion,extras", "a,Sad,[1]", "line 2: extras is a JSON object of texts"),
+        ("key,emotion,extras", 'a,Sad,"{""x"": 1}"', "line 2: extras is a JSON object of texts"),
+        ("key,emotion,extras", f"a,Sad,{'[' * 50_000}", "line 2: extras: JSON that is nested too deep"),
+        ("key,emotion", 'a,"Sad\n' + "x" * 140_000, "not a table, after line 1: field larger.*quote not closed"),
+    ],
+)
+def test_a_manifest_with_impossible_values_is_refused(tmp_path, header, line, message):
+    path = tmp_path / "m.csv"
+    path.write_text(f"{header}\n{line}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read_manifest(path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from layout import touch
+from speech import wav_bytes
 
 from emobox_hf.corpora.configurations import list_configs
 from emobox_hf.corpora.folds import partition
@@ -40,7 +41,7 @@ speakers = 4
 
 @pytest.fixture
 def mine(tmp_path: Path) -> Path:
-    touch(tmp_path / "data", [f"s{s}/{e}{i}.wav" for s in range(1, 5) for e in "an" for i in range(3)])
+    touch(tmp_path / "data", [f"s{s}/{e}{i}.wav" for s in range(1, 5) for e in "an" for i in range(3)], wav_bytes())
     path = tmp_path / "mine.toml"
     path.write_text(SPEC, encoding="utf-8")
     return path

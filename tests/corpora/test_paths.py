@@ -1,8 +1,12 @@
 """Corpora told by their paths: what groups and templates give, corpus by corpus."""
 
+import dataclasses
+
 import pytest
 from layout import touch
 
+from emobox_hf.corpora.discovery import paths
+from emobox_hf.corpora.discovery.tree import FileTree
 from emobox_hf.corpora.manifest import search_corpus
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.errors import InputError
@@ -75,3 +79,14 @@ def test_two_files_for_one_key_are_both_named_and_neither_is_used(tmp_path):
     manifest = search_corpus(load_spec("savee"), tmp_path / "corpus")
     assert manifest.duplicates == {"savee-DC-a01": ["DC/a01.wav", "flat/DC_a01.wav"]}
     assert [utterance.key for utterance in manifest.utterances] == ["savee-DC-a02"]
+
+
+def test_templates_of_text_and_speaker_see_what_that_of_the_key_sees(tmp_path):
+    discovery = dataclasses.replace(
+        load_spec("polish").discovery, speaker="{file}", text="{stem} of {stem.name}", key="{stem}-{speaker}"
+    )
+    touch(tmp_path, ["m3.a_nie_1.WAV"])
+    spec = dataclasses.replace(load_spec("polish"), discovery=discovery)
+    (utterance,) = paths.discover(spec, FileTree(tmp_path)).utterances
+    assert (utterance.key, utterance.speaker) == ("m3.a_nie_1-m3", "m3.a_nie_1.wav")
+    assert utterance.text == "m3.a_nie_1 of m3.a_nie_1"

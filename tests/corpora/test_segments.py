@@ -41,8 +41,25 @@ def test_segments_of_an_absent_recording_are_missing(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", r"pavoque-sad\.yaml: not YAML in UTF-8"),
-        ("a: 1", r"pavoque-sad\.yaml: expected a list of segments, found dict"),
+        ("- {", r"pavoque-sad\.yaml: not YAML in UTF-8"),
+        ("a: 1", r"pavoque-sad\.yaml, line 1: expected a list of segments, each a mapping of names to texts"),
+        ("", r"pavoque-sad\.yaml: expected a list of segments, found an empty file"),
+        ("No", r"pavoque-sad\.yaml, line 1: expected a list of segments, found the text 'No'"),
+        ("- No", r"pavoque-sad\.yaml, line 1: expected a list of segments, found the text 'No'"),
+        ("- " * 50_000 + "x", r"pavoque-sad\.yaml, line 1: expected a list of segments, each a mapping"),
+        ("- {prompt: [[a]], style: sad}", r"line 1: expected a list of segments, each a mapping of names to texts"),
+        ("- &a {prompt: a}\n- *a", r"line 2: expected segments that are written out, found an alias"),
+        *(
+            (f"- {{prompt: a, style: sad, start: {start}, end: {end}}}", rf"segment 1: .*{message}")
+            for start, end, message in [
+                ("1", ".nan", "seconds"),
+                ("1", "nan", "found 1 to nan"),
+                ("1", "inf", "found 1 to inf"),
+                ("-1", "2", "found -1 to 2"),
+                ("2", "2", "found 2 to 2"),
+                ("x", "2", "seconds"),
+            ]
+        ),
         ("- {prompt: a, style: sad, start: 1}", r"pavoque-sad\.yaml, segment 1: no end"),
         ("- {prompt: a, style: glad, start: 1, end: 2}", r"segment 1, has the emotion code 'glad'"),
     ],

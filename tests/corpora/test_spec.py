@@ -48,6 +48,31 @@ def test_a_copy_of_a_good_spec_is_read(tmp_path):
         ("[labels]", 'speaker = "{who}"\n\n[labels]', r"discovery\.speaker uses who"),
         ('source = "speakers"', 'source = "luck"', r"folds\.source is 'luck', expected one of speakers, split, list"),
         ('    ["m1"],\n', "", r"test_speakers and folds\.published differ in length"),
+        ("[labels]", 'text = "{stem"\n\n[labels]', r"discovery\.text is no template: '\{stem': expected '\}'"),
+        ("[labels]", 'key = "{"\n\n[labels]', r"discovery\.key is no template: '\{': Single '\{'"),
+        (
+            "[labels]",
+            'key = "{stem.__class__}"\n\n[labels]',
+            r"discovery\.key is no template: .*only \.name and \.stem",
+        ),
+        ("[labels]", 'key = "{stem!r}"\n\n[labels]', r"discovery\.key is no template: .*a name was expected between"),
+        ("[labels]", 'key = "{stem:>999999999}"\n\n[labels]', r"discovery\.key is no template: .*a name was expected"),
+        ("[labels]", 'key = "{}"\n\n[labels]', r"discovery\.key is no template: .*a name was expected between"),
+        ("[labels]", 'encoding = "latin-9000"\n\n[labels]', r"encoding is 'latin-9000', expected one of text"),
+        ("[labels]", 'encoding = "hex"\n\n[labels]', r"encoding is 'hex', expected one of text"),
+        ("[labels]", 'separator = ""\n\n[labels]', r"separator is '', expected one character"),
+        ("[labels]", 'separator = "||"\n\n[labels]', r"separator is '\|\|', expected one character"),
+        ("utterances = 450", "utterances = -450", r"expected\.utterances is negative"),
+        ("speakers = 5", "speakers = -5", r"expected\.speakers is negative"),
+        ("m{1..5}.", "m{a..e}.", r"expected\.keys: \{a\.\.e\}: a range of numbers was expected"),
+        ("m{1..5}.", "m{1..}.", r"expected\.keys: \{1\.\.\}: a range of numbers was expected"),
+        ("m{1..5}.", "m{5..1}.", r"expected\.keys: \{5\.\.1\}: a range of 1 to 1000000 numbers"),
+        ("m{1..5}.", "m{1..999999999}.", r"expected\.keys: .*a range of 1 to 1000000 numbers"),
+        ("m{1..5}.", "m{1..1000}{1..1000}.", r"expected\.keys: .*stands for 90000000 strings; 1000000 are the most"),
+        ("m{1..5}.", "m{1..9999999999999999}.", r"expected\.keys: .*a range of numbers was expected"),
+        ("(?P<emotion>[a-z])", "(" * 5000, r"pattern is not a regular expression"),
+        ("speakers = 5", "speakers = " + "[" * 5000, r"not a TOML file"),
+        ("speakers = 5", "speakers = " + "9" * 5000, r"not a TOML file"),
         ("[labels]", "[[labels]]", r"labels: expected dict"),
         ('name = "polish"', "name = polish", r"not a TOML file"),
     ],
@@ -115,3 +140,7 @@ def test_genders_and_languages_are_read_from_brace_patterns():
 def test_channels_are_numbers():
     assert load_spec("meld").channels == {6: 3}
     assert load_spec("ravdess").channels == {}
+
+
+def test_a_byte_order_mark_is_no_part_of_a_spec(tmp_path):
+    assert read_spec(write_spec(tmp_path, "\ufeff" + GOOD)) == load_spec("polish")

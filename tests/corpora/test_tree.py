@@ -4,7 +4,8 @@ import unicodedata
 import pytest
 from layout import touch
 
-from emobox_hf.corpora.discovery.tree import FileTree
+from emobox_hf.audio import PLAIN_SUFFIXES
+from emobox_hf.corpora.discovery.tree import AUDIO_EXTENSIONS, FileTree
 from emobox_hf.errors import InputError
 
 
@@ -74,3 +75,32 @@ def test_only_the_extension_ignores_case(tmp_path):
     tree = FileTree(tmp_path)
     assert tree.find("A.wav") == "A.WAV"
     assert tree.find("a.wav") is None
+
+
+def test_every_kind_of_file_that_is_decoded_is_found():
+    assert AUDIO_EXTENSIONS >= PLAIN_SUFFIXES
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names there are always Unicode")
+def test_an_audio_file_whose_name_is_not_utf_8_is_named_with_the_remedy(tmp_path):
+    touch(tmp_path, ["a.wav"])
+    for name in (b"f\xfcr.wav", b"\xe9/1.wav", b"\xe9/notes.txt"):
+        path = tmp_path / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    with pytest.raises(
+        InputError, match=r"2 audio files whose names are not in UTF-8.*'f\\udcfcr.wav'.*convmv"
+    ) as caught:
+        FileTree(tmp_path)
+    str(caught.value).encode()
+    (tmp_path / os.fsdecode(b"f\xfcr.wav")).rename(tmp_path / "für.wav")
+    (tmp_path / os.fsdecode(b"\xe9/1.wav")).unlink()
+    assert FileTree(tmp_path).paths == ["a.wav", "für.wav"]
+
+
+def test_a_link_to_itself_is_no_file(tmp_path):
+    touch(tmp_path, ["a.wav"])
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    (tmp_path / "x").symlink_to("y")
+    (tmp_path / "y").symlink_to("x")
+    assert FileTree(tmp_path).paths == ["a.wav"]

@@ -1,10 +1,10 @@
 """Corpora whose labels are in CSV tables (or of other separators), one row an utterance."""
 
-import csv
-
+from emobox_hf.corpora.csv_rows import read_rows
 from emobox_hf.corpora.discovery.rows import add_row
 from emobox_hf.corpora.discovery.tree import FileTree
-from emobox_hf.corpora.spec import CorpusSpec, fields_of
+from emobox_hf.corpora.spec import CorpusSpec
+from emobox_hf.corpora.templates import fields_of
 from emobox_hf.corpora.utterance import Findings
 from emobox_hf.errors import InputError, first_five
 
@@ -48,21 +48,13 @@ def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
 
 def _read_table(spec: CorpusSpec, tree: FileTree, path: str, needed: list[str]) -> list[tuple[int, dict[str, str]]]:
     """The rows with their line numbers, each a dictionary over the header."""
-    separator, encoding = spec.discovery.separator, spec.discovery.encoding
-    try:
-        with open(tree.root / path, encoding=encoding, newline="") as file:
-            reader = csv.DictReader(file, delimiter=separator)
-            # a spreadsheet may have put a byte-order mark before the first name
-            header = [name.removeprefix("\ufeff") for name in reader.fieldnames or []]
-            reader.fieldnames = header
-            if absent := [column for column in needed if column not in header]:
-                raise InputError(
-                    f"{tree.root / path}: no column {first_five(absent)}; found {', '.join(header) or 'an empty file'} "
-                    f"(separator {separator!r} expected)"
-                )
-            rows = [(reader.line_num, row) for row in reader]
-    except UnicodeDecodeError as error:
-        raise InputError(f"{tree.root / path}: not text in {encoding}: {error}") from error
+    separator = spec.discovery.separator
+    header, rows = read_rows(tree.root / path, encoding=spec.discovery.encoding, separator=separator)
+    if absent := [column for column in needed if column not in header]:
+        raise InputError(
+            f"{tree.root / path}: no column {first_five(absent)}; found {', '.join(header) or 'an empty file'} "
+            f"(separator {separator!r} expected)"
+        )
     for number, row in rows:
         if None in row.values() or None in row:
             found = sum(value is not None for name, value in row.items() if name is not None) + len(row.get(None) or ())

@@ -7,6 +7,7 @@ from emobox_hf.corpora.discovery.tree import FileTree
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Findings
 from emobox_hf.errors import InputError
+from emobox_hf.files import read_text
 
 _EVALUATIONS = re.compile(r"(?:.*/)?(?P<session>Session\d)/dialog/EmoEvaluation/(?P<dialogue>[^/]+)\.txt")
 # [6.2901 - 8.2357]<TAB>Ses01F_impro01_F000<TAB>neu<TAB>[2.5000, 2.5000, 2.5000]
@@ -55,7 +56,7 @@ def _read_dialogue(spec: CorpusSpec, tree: FileTree, file: re.Match[str], findin
         if audio is None:
             findings.missing[key] = wanted
             continue
-        letter = name.rpartition("_")[2][0]
+        letter = name.rpartition("_")[2][:1]
         findings.utterances.append(
             make_utterance(
                 spec,
@@ -79,4 +80,4 @@ def _read_transcriptions(spec: CorpusSpec, tree: FileTree, session: str, dialogu
 
 
 def _lines(spec: CorpusSpec, tree: FileTree, path: str) -> list[str]:
-    return (tree.root / path).read_text(encoding=spec.discovery.encoding).splitlines()
+    return read_text(tree.root / path, spec.discovery.encoding).splitlines()

@@ -1,14 +1,15 @@
 """Corpora whose labels are in JSON files: objects within objects, one record an utterance."""
 
-import json
 import typing
 from collections.abc import Iterator
 
 from emobox_hf.corpora.discovery.rows import add_row
 from emobox_hf.corpora.discovery.tree import FileTree
-from emobox_hf.corpora.spec import CorpusSpec, fields_of
+from emobox_hf.corpora.spec import CorpusSpec
+from emobox_hf.corpora.templates import fields_of, fill
 from emobox_hf.corpora.utterance import Findings
 from emobox_hf.errors import InputError, first_five
+from emobox_hf.files import read_json, read_text
 
 
 def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
@@ -54,16 +55,13 @@ def _read_parts(spec: CorpusSpec, tree: FileTree) -> dict[str, str]:
     parts: dict[str, str] = {}
     for part, file in spec.discovery.split_lists.items():
         path = tree.require(file, f"which lists the part {part!r}")
-        lines = (tree.root / path).read_text(encoding=spec.discovery.encoding).splitlines()
+        lines = read_text(tree.root / path, spec.discovery.encoding).splitlines()
         parts |= {line.strip(): part for line in lines if line.strip()}
     return parts
 
 
 def _read_json(tree: FileTree, path: str) -> typing.Any:
-    try:
-        return json.loads((tree.root / path).read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{tree.root / path}: not JSON in UTF-8: {error}") from error
+    return read_json(tree.root / path)
 
 
 def _walk(
@@ -88,7 +86,7 @@ def _walk(
 def _look_up(top: typing.Any, way: str, fields: dict[str, str]) -> str | None:
     node = top
     for step in way.split("/"):
-        key = step.format(**fields)
+        key = fill(step, fields, way)
         if not isinstance(node, dict) or key not in node:
             return None
         node = node[key]

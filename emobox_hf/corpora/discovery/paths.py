@@ -1,9 +1,10 @@
 """Corpora whose label and speaker are in the path of each file: one regular expression."""
 
 from emobox_hf.corpora.discovery.matching import check_pattern_ends, compile_path_pattern
-from emobox_hf.corpora.discovery.rows import make_key, make_utterance, map_emotion
+from emobox_hf.corpora.discovery.rows import make_key, make_utterance, map_emotion, name_file
 from emobox_hf.corpora.discovery.tree import FileTree, comparable
 from emobox_hf.corpora.spec import CorpusSpec
+from emobox_hf.corpora.templates import fill
 from emobox_hf.corpora.utterance import Findings
 
 
@@ -12,8 +13,8 @@ def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
 
     The pattern's groups give `emotion` (the raw code) and whatever else the corpus tells: `speaker`, `gender`, `text`
     (a sentence, or a code that `texts` spells out), any other name for an extra, names with a leading underscore for
-    the templates alone. The templates `discovery.key`, `speaker` and `text` see the groups; the key's also `file` and
-    `stem`, the file's name with and without its extension.
+    the templates alone. The templates `discovery.key`, `speaker` and `text` see the groups, and `file` and `stem`, the
+    file's name with and without its extension.
     """
     findings = Findings()
     pattern, audio = compile_path_pattern(spec), tree.audio()
@@ -35,7 +36,9 @@ def discover(spec: CorpusSpec, tree: FileTree) -> Findings:
             continue
         for field, made in (("speaker", spec.discovery.speaker), ("text", spec.discovery.text)):
             if made is not None:
-                row[field] = made.format(**match.groupdict())
+                row[field] = fill(
+                    made, {**match.groupdict(), **name_file(path)}, f"{spec.name_or_file}: discovery.{field}"
+                )
         findings.utterances.append(
             make_utterance(spec, key=key, path=path, raw_emotion=raw_emotion, emotion=emotion, **row)
         )

@@ -5,26 +5,12 @@ from collections.abc import Mapping
 
 from emobox_hf.corpora.discovery.tree import FileTree, comparable
 from emobox_hf.corpora.spec import ROW_FIELDS, CorpusSpec, LabelTable
+from emobox_hf.corpora.templates import Cell, fill
 from emobox_hf.corpora.utterance import Findings, Utterance
 from emobox_hf.errors import InputError, suggest
 
 # ISO 639-2 for "multiple languages": a corpus whose rows do not say which, so a row has no language.
 MIXED_LANGUAGES = "mul"
-
-
-class Cell(str):
-    """A value for templates; `{path.name}` is the last part of a path, `{path.stem}` that without its extension."""
-
-    @property
-    def name(self) -> str:
-        """The last part of a path."""
-        return self.rpartition("/")[2]
-
-    @property
-    def stem(self) -> str:
-        """The last part of a path without its extension."""
-        stem, dot, _ = self.name.rpartition(".")
-        return stem if dot and stem else self.name
 
 
 def map_emotion(spec: CorpusSpec, raw_emotion: str, where: str) -> str | None:
@@ -43,14 +29,19 @@ def map_emotion(spec: CorpusSpec, raw_emotion: str, where: str) -> str | None:
     return emotion
 
 
-def make_key(spec: CorpusSpec, template: str, fields: Mapping[str, str], file: str) -> str:
+def name_file(path: str) -> dict[str, str]:
+    """What templates know of an audio file: `file` and `stem`, its name with and without its extension."""
+    name = Cell(comparable(path))
+    return {"file": name.name, "stem": name.stem}
+
+
+def make_key(spec: CorpusSpec, template: str, fields: Mapping[str, str | None], file: str) -> str:
     """The key of an utterance, by a template over its fields and the name of its audio file.
 
     `{file}` and `{stem}` are that name with and without its extension. Then each of `discovery.key_replace` is applied,
     in order, and `expected.aliases`.
     """
-    name = Cell(comparable(file))
-    key = template.format(**{**fields, "file": name.name, "stem": name.stem})
+    key = fill(template, {**fields, **name_file(file)}, f"{spec.name_or_file}: the key of {file}")
     for old, new in spec.discovery.key_replace.items():
         key = key.replace(old, new)
     return spec.expected.aliases.get(key, key)
@@ -82,8 +73,7 @@ def add_row(
     """
     raw_emotion = str(columns["emotion"])
     emotion = map_emotion(spec, raw_emotion, where)
-    fields = {name: Cell(value) for name, value in fields.items()}
-    wanted = table.audio.format(**fields)
+    wanted = fill(table.audio, fields, f"{spec.name_or_file}: the audio of {where}")
     stem = wanted.rpartition(".")[0]
     candidates = (tree.find(path) for path in (wanted, *(stem + other for other in table.other_extensions)))
     audio = next((path for path in candidates if path is not None), None)
@@ -97,7 +87,8 @@ def add_row(
         row: dict[str, typing.Any] = {"split": table.split, **columns}
         del row["emotion"]
         if spec.discovery.speaker is not None:
-            row["speaker"] = spec.discovery.speaker.format(**{**fields, **columns})
+            known = {**fields, **columns}
+            row["speaker"] = fill(spec.discovery.speaker, known, f"{spec.name_or_file}: the speaker of {where}")
         findings.utterances.append(
             make_utterance(spec, key=key, path=audio, raw_emotion=raw_emotion, emotion=emotion, **row)
         )

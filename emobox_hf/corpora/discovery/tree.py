@@ -1,26 +1,41 @@
 """The files under a corpus root, listed once."""
 
+import errno
 import os
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from emobox_hf.corpora.placeholders import find_placeholders
 from emobox_hf.errors import InputError, first_five
 
-AUDIO_EXTENSIONS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".webm", ".m4a", ".mp4", ".avi"})
+# What `audio` decodes, by libsndfile or FFmpeg; other files are no utterances.
+AUDIO_EXTENSIONS = frozenset(
+    {".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".aif", ".aiff", ".aifc", ".au", ".caf"}
+    | {".webm", ".m4a", ".mp4", ".avi", ".aac", ".mka", ".mkv", ".mov", ".wma", ".3gp", ".amr"}
+)
 
 
 class FileTree:
     """The files under `root`, as sorted relative POSIX paths, without hidden files (`._*` among them) and `__MACOSX`.
 
     Symbolic links are followed, each real folder once. Paths compare in Unicode NFC whatever the disk holds.
+
+    Raises:
+        InputError: The path of an audio file is not UTF-8, so that it can neither be compared nor written down.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.paths = sorted(_walk(root))
+        found = sorted(_walk(root))
+        self.paths = [path for path in found if _is_text(path)]
+        if strange := _choose_audio(set(found) - set(self.paths)):
+            shown = first_five(ascii(path) for path in strange)
+            raise InputError(
+                f"{root}: {len(strange)} audio files whose names are not in UTF-8, as in older archives: {shown}; "
+                "unpack again with `unzip -O latin1`, or rename them with `convmv -r --notest -f latin1 -t utf8`"
+            )
         self._by_name: dict[str, list[str]] = defaultdict(list)
         for path in self.paths:
             self._by_name[comparable(path.rpartition("/")[2])].append(path)
@@ -51,7 +66,20 @@ class FileTree:
 
     def audio(self) -> list[str]:
         """The paths whose extension is one of an audio or video file."""
-        return [path for path in self.paths if path[path.rfind(".") :].lower() in AUDIO_EXTENSIONS]
+        return _choose_audio(self.paths)
+
+
+def _choose_audio(paths: Iterable[str]) -> list[str]:
+    return sorted(path for path in paths if path[path.rfind(".") :].lower() in AUDIO_EXTENSIONS)
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path is UTF-8; what the system cannot read as that comes with lone surrogates."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def comparable(path: str) -> str:
@@ -73,9 +101,19 @@ def _walk(root: Path) -> Iterator[str]:
         for entry in entries:
             if entry.name.startswith(".") or entry.name == "__MACOSX":
                 continue
-            if entry.is_dir():
+            if _is_of(entry, os.DirEntry.is_dir):
                 yield from visit(entry.path, f"{prefix}{entry.name}/")
-            elif entry.is_file():
+            elif _is_of(entry, os.DirEntry.is_file):
                 yield prefix + entry.name
 
     yield from visit(os.fspath(root), "")
+
+
+def _is_of(entry: os.DirEntry[str], kind: Callable[[os.DirEntry[str]], bool]) -> bool:
+    """Whether an entry is a folder, or a file; a link that leads to itself is neither."""
+    try:
+        return kind(entry)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
+        raise
