@@ -20,6 +20,8 @@ def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
     Raises:
         InputError: A field is unknown, missing or of another type.
     """
+    if type(value) is hint:  # most values of a record
+        return value
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in arguments:
@@ -45,18 +47,22 @@ def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
 _hints_of = functools.cache(typing.get_type_hints)
 
 
+@functools.cache
+def _list_required(kind: type) -> tuple[str, ...]:
+    missing = dataclasses.MISSING
+    return tuple(
+        field.name
+        for field in dataclasses.fields(kind)
+        if field.default is missing and field.default_factory is missing
+    )
+
+
 def _read_table(kind: type, table: dict[str, typing.Any], where: str) -> typing.Any:
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    if unknown := sorted(set(table) - set(fields)):
-        raise InputError(f"{where}: unknown field {unknown[0]!r}{suggest(unknown[0], list(fields))}")
-    required = [
-        name
-        for name, field in fields.items()
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    ]
-    if absent := [name for name in required if name not in table]:
-        raise InputError(f"{where}: missing {', '.join(absent)}")
     hints = _hints_of(kind)
+    if unknown := sorted(table.keys() - hints.keys()):
+        raise InputError(f"{where}: unknown field {unknown[0]!r}{suggest(unknown[0], list(hints))}")
+    if absent := [name for name in _list_required(kind) if name not in table]:
+        raise InputError(f"{where}: missing {', '.join(absent)}")
     return kind(**{name: read_as(hints[name], value, f"{where}: {name}") for name, value in table.items()})
 
 

@@ -23,7 +23,7 @@ from emobox_hf.corpora.manifest import build_manifest
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.experiments.request import make_request
 from emobox_hf.experiments.run import run_probe
-from emobox_hf.results import read_columns, read_record
+from emobox_hf.results import read_prediction_table, read_record
 from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 CORPUS, COPY_RATE_HZ = "polish", 44_100
@@ -124,7 +124,7 @@ def compare_scores(arguments: argparse.Namespace, root: Path, copies: Path) -> N
             scores[name] = 100 * np.array([*map(np.mean, by_fold.values()), record.summary["ua"].mean])
             print(f"{name:<18}" + "".join(f"{ua:8.1f}" for ua in scores[name]))
         print(f"{'soxr - torchaudio':<18}" + "".join(f"{ua:+8.1f}" for ua in scores["soxr"] - scores["torchaudio"]))
-        one, other = (read_columns(runs[name])["prediction"] for name in ("soxr", "torchaudio"))
+        one, other = (read_prediction_table(runs[name])["prediction"].to_pylist() for name in ("soxr", "torchaudio"))
         print(
             f"predictions that differ: {sum(a != b for a, b in zip(one, other, strict=True))} of {len(one)}", flush=True
         )

@@ -13,14 +13,14 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from emobox_hf.corpora.spec import CorpusSpec, list_corpora, load_spec
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS
-from emobox_hf.errors import InputError
 from emobox_hf.probes.heads import HEADS, make_head
 from emobox_hf.processor import processor_name
 from emobox_hf.report.kinds import KINDS, make_tables
@@ -43,27 +43,50 @@ N_FOLDS, N_SPEAKERS = 5, 10
 STEMS = ("fold", "si_fold", "random_fold")
 
 
-def make_runs(root: Path, n_runs: int, n_utterances: int) -> None:
-    """Write made-up runs under a folder."""
-    for number, (corpus, encoder, head, stem, layer) in enumerate(itertools.islice(_choose(), n_runs)):
-        folds = [f"{stem}{i}" for i in range(1, N_FOLDS + 1)]
-        spec = load_spec(corpus)
-        settings = RunSettings(
-            experiment="intra-corpus",
-            package="0.1.0",
-            corpora=(CorpusSettings(name=corpus, version=spec.version),),
-            partition=PartitionSettings(
-                name=corpus,
-                folds=tuple(folds),
-                digests={fold: dict.fromkeys(("train", "validation", "test"), "0" * 64) for fold in folds},
-                trained_labels=spec.emotions,
-                scored_labels=spec.emotions,
-            ),
-            encoder=EncoderSettings(name=encoder, identity=f"{encoder}@{'0' * 40}", layer=layer),
-            probe=make_head(head),
-        )
-        predictions = [_predict(spec, fold, i, n_utterances, number) for i, fold in enumerate(folds)]
-        write_run(root / settings.folder, _record(settings, spec, predictions, number), predictions)
+def make_runs(root: Path, settings: Iterable[RunSettings], n_utterances: int) -> None:
+    """Write made-up runs of these settings under a folder."""
+    for number, one in enumerate(settings):
+        spec = load_spec(one.tested)
+        predictions = [
+            _predict(spec, fold, part, n_utterances, number) for part, fold in enumerate(one.partition.digests)
+        ]
+        write_run(root / one.folder, _record(one, spec, predictions, number), predictions)
+
+
+def inside_corpora() -> Iterator[RunSettings]:
+    """Runs of every corpus, five folds each."""
+    for corpus, encoder, head, stem, layer in _choose():
+        folds = tuple(f"{stem}{i}" for i in range(1, N_FOLDS + 1))
+        yield _settings(corpus, [corpus], folds, EncoderSettings(name=encoder, layer=layer), head)
+
+
+def across_corpora() -> Iterator[RunSettings]:
+    """Every pair of corpora, with one encoder after another."""
+    for encoder, pair in itertools.product(KNOWN_ENCODERS.values(), itertools.permutations(list_corpora(), 2)):
+        yield _settings("-to-".join(pair), pair, ("cross_corpus",), EncoderSettings(name=encoder.id), "linear")
+
+
+def _settings(
+    name: str, corpora: Sequence[str], folds: tuple[str, ...], encoder: EncoderSettings, head: str
+) -> RunSettings:
+    specs = [load_spec(corpus) for corpus in corpora]
+    is_cross = len(specs) > 1
+    return RunSettings(
+        experiment="cross-corpus" if is_cross else "intra-corpus",
+        package="0.1.0",
+        corpora=tuple(CorpusSettings(name=spec.name, version=spec.version) for spec in specs),
+        partition=PartitionSettings(
+            name=name,
+            folds=folds,
+            digests={fold: dict.fromkeys(("train", "validation", "test"), "0" * 64) for fold in folds},
+            trained_labels=specs[-1].emotions,
+            scored_labels=specs[-1].emotions,
+            labels="shared" if is_cross else "",
+            test_set="all" if is_cross else "",
+        ),
+        encoder=replace(encoder, identity=f"{encoder.name}@{'0' * 40}"),
+        probe=make_head(head),
+    )
 
 
 def _choose() -> Iterator[tuple[str, str, str, str, str]]:
@@ -162,16 +185,12 @@ def _fold_record(part: FoldPredictions, labels: Sequence[str]) -> FoldRecord:
     )
 
 
-def time_reports(root: Path) -> dict[str, float]:
-    """Seconds that each kind of report takes, records read and text made."""
+def time_reports(root: Path, cross_root: Path) -> dict[str, float]:
+    """Seconds that each kind of report takes, records read and text made; `cross` is made of runs of its own."""
     seconds = {}
     for kind in KINDS:
         start = time.perf_counter()
-        try:
-            tables = make_tables(kind, [root])
-        except InputError:  # no run that it is made of
-            continue
-        for table in tables:
+        for table in make_tables(kind, [cross_root if kind == "cross" else root]):
             table.to_text()
         seconds[kind] = time.perf_counter() - start
     return seconds
@@ -216,14 +235,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = arguments.keep or Path(name)
         if not (root / "runs").is_dir():
-            make_runs(root / "runs", arguments.runs, arguments.utterances)
+            make_runs(root / "runs", itertools.islice(inside_corpora(), arguments.runs), arguments.utterances)
+        if arguments.reports and not (root / "cross").is_dir():
+            make_runs(root / "cross", itertools.islice(across_corpora(), arguments.runs), arguments.utterances)
         start = time.perf_counter()
         n_pages = build_site([root / "runs"], root / "site")
         seconds = time.perf_counter() - start
         sizes = [path.stat().st_size for path in (root / "site").rglob("*") if path.is_file()]
         memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         first_mb = (root / "site" / "index.html").stat().st_size / 1e6
-        reports = time_reports(root / "runs") if arguments.reports else {}
+        reports = time_reports(root / "runs", root / "cross") if arguments.reports else {}
         sorting_ms = time_sorting(root / "site" / "index.html") if arguments.browser else None
     print(f"processor           {processor_name()}")
     print(f"runs                {arguments.runs}, {arguments.utterances} tested utterances each")

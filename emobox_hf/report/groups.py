@@ -1,11 +1,14 @@
 """For whom a run works: scores by gender, by language and by speaker, the worst speaker and the gaps."""
 
+from collections import defaultdict
 from collections.abc import Sequence
+
+import numpy as np
 
 from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run, name_runs, show_summary
 from emobox_hf.report.protocol import explain, mark_run
-from emobox_hf.report.table import Cell, Estimate, Table, value_of_cell
+from emobox_hf.report.table import Cell, Table, value_of_cell
 from emobox_hf.results import FoldPredictions, estimate_parts, pool_folds, read_predictions
 from emobox_hf.scores import SCORES, Score
 
@@ -37,8 +40,16 @@ def _make_table(title: str, run: Run, parts: Sequence[FoldPredictions], score: S
     rows: list[tuple[Cell, ...]] = []
     notes = []
     for trait in TRAITS:
-        values = sorted({value for part in parts for value in getattr(part, f"{trait}s") if value is not None})
-        found = [row for value in values if (row := _score_group(trait, value, parts, score)) is not None]
+        columns = [getattr(part, f"{trait}s") for part in parts]
+        values = sorted(set().union(*columns) - {None})
+        if len(values) < 2:
+            continue
+        rows_of = [_rows_of_each(column) for column in columns]
+        found = []
+        for value in values:
+            some = [part.take(own[value]) for part, own in zip(parts, rows_of, strict=True)]
+            if (row := _score_group(trait, value, some, score)) is not None:
+                found.append(row)
         if len(found) < 2:
             continue
         found.sort(key=lambda row: value_of_cell(row[-1]) or 0.0, reverse=not score.higher_is_better)
@@ -64,13 +75,21 @@ def _make_table(title: str, run: Run, parts: Sequence[FoldPredictions], score: S
     )
 
 
+def _rows_of_each(values: Sequence[str | None]) -> dict[str | None, list[int]]:
+    rows: dict[str | None, list[int]] = defaultdict(list)
+    for row, value in enumerate(values):
+        rows[value].append(row)
+    return rows
+
+
 def _score_group(trait: str, value: str, parts: Sequence[FoldPredictions], score: Score) -> tuple[Cell, ...] | None:
-    some = [part.take([row for row, own in enumerate(getattr(part, f"{trait}s")) if own == value]) for part in parts]
-    n = len(some[0].keys)
-    if n < FEWEST or not all(score.is_computable(part.rows) for part in some):
+    """A row of the table, of the parts of one group; None of too few utterances."""
+    n = len(parts[0].keys)
+    if n < FEWEST or not all(score.is_computable(part.rows) for part in parts):
         return None
-    speakers = {speaker for part in some for speaker in part.speakers}
-    estimate = show_summary(score.name, *estimate_parts(score, some))
-    if trait == "speaker" and isinstance(estimate, Estimate):
-        estimate = estimate.value
+    speakers = {speaker for part in parts for speaker in part.speakers}
+    if trait == "speaker":  # no interval is over the speakers of one
+        estimate: Cell = score.scale(float(np.mean([score.compute(part.rows) for part in parts])))
+    else:
+        estimate = show_summary(score.name, *estimate_parts(score, parts))
     return trait, value, len(speakers - {None}) or None, n, estimate

@@ -7,7 +7,7 @@ from pathlib import Path
 from emobox_hf.encoders.known.table import find_known
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.report.benchmark import benchmark_table
-from emobox_hf.report.collect import Run, find_runs
+from emobox_hf.report.collect import Run, gather_runs
 from emobox_hf.report.cross import cross_tables, paper_tables
 from emobox_hf.report.groups import groups_tables
 from emobox_hf.report.languages import languages_tables
@@ -52,8 +52,7 @@ def make_tables(kind: str, folders: Sequence[Path], options: ReportOptions | Non
     """
     if kind not in KINDS:
         raise InputError(f"no report of kind {kind!r}{suggest(kind, KINDS)}")
-    runs = [run for folder in folders for run in find_runs(folder)]
-    return KINDS[kind].make(runs, options or ReportOptions())
+    return KINDS[kind].make(gather_runs(folders), options or ReportOptions())
 
 
 def _benchmark(runs: Sequence[Run], options: ReportOptions) -> list[Table]:

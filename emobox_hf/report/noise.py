@@ -1,8 +1,9 @@
 """Label noise: how far predictions made without an utterance's own label disagree with that label."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ def noise_tables(runs: Sequence[Run]) -> list[Table]:
         InputError: There is no run on random folds.
     """
     chosen = [_read(run) for run in runs if run.kind_of_folds == RANDOM]
-    details = (table for one in chosen for table in (_curve(one, REMOVED, one.doubts, ""), _doubt_table(one)))
+    details = (table for one in chosen for table in (_curve(one, REMOVED, one.order, ""), _doubt_table(one)))
     return [_agreement_table(chosen), *details]
 
 
@@ -70,16 +71,47 @@ def list_doubts(run: Run) -> list[Doubt]:
     Raises:
         InputError: The predictions cannot be read.
     """
-    return _read(run).doubts
+    return _read(run).list_doubts()
 
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """A run with what it predicted, all folds of a seed as one, and whom it doubts."""
+    """A run with what it predicted, and how much it doubts each utterance.
+
+    Attributes:
+        run: The run.
+        parts: Its predictions, all folds of a seed as one.
+        utterances: What was tested, each once, in the order in which they come first.
+        predicted: The likeliest class of each, int64 (n,), of probes averaged over seeds and folds.
+        margins: `Doubt.margin` of each, float64 (n,).
+        places: Utterance of each row of each part.
+    """
 
     run: Run
     parts: list[FoldPredictions]
-    doubts: list[Doubt]
+    utterances: FoldPredictions
+    predicted: NDArray[np.int64]
+    margins: NDArray[np.float64]
+    places: list[NDArray[np.int64]]
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The utterances, most doubtful first, int64 (n,)."""
+        return np.lexsort((np.array(self.utterances.keys), self.margins))
+
+    def list_doubts(self, n: int | None = None) -> list[Doubt]:
+        """The `n` most doubtful utterances, or all."""
+        labels, tested = self.run.record.labels, self.utterances
+        return [
+            Doubt(
+                tested.keys[row],
+                tested.paths[row],
+                labels[tested.references[row]],
+                labels[self.predicted[row]],
+                float(self.margins[row]),
+            )
+            for row in self.order[:n].tolist()
+        ]
 
 
 def _read(run: Run) -> _Read:
@@ -90,20 +122,25 @@ def _read(run: Run) -> _Read:
         [apply_temperature(one.probabilities, temperatures.get((one.fold, one.seed), 1.0)) for one in predictions]
     )
     whole = join_folds(predictions)
-    # Utterances in the order in which they come first; a later seed or fold tests them again.
+    # A later seed or fold tests the same utterances again.
     numbers = {key: number for number, key in enumerate(dict.fromkeys(whole.keys))}
-    place = np.array([numbers[key] for key in whole.keys])
-    first = np.unique(place, return_index=True)[1]
+    place = _look_up(numbers, whole.keys)
     mean = np.zeros((len(numbers), len(labels)))
     np.add.at(mean, place, calibrated)
     mean /= np.bincount(place)[:, None]
-    references = whole.references[first]
-    found = zip(numbers, first, references, mean.argmax(axis=1), label_margins(mean, references), strict=True)
-    doubts = [
-        Doubt(key, whole.paths[row], labels[reference], labels[choice], float(margin))
-        for key, row, reference, choice, margin in found
-    ]
-    return _Read(run, pool_folds(predictions), sorted(doubts, key=lambda doubt: (doubt.margin, doubt.key)))
+    parts, utterances = pool_folds(predictions), whole.take(np.unique(place, return_index=True)[1].tolist())
+    return _Read(
+        run=run,
+        parts=parts,
+        utterances=utterances,
+        predicted=mean.argmax(axis=1),
+        margins=label_margins(mean, utterances.references),
+        places=[_look_up(numbers, part.keys) for part in parts],
+    )
+
+
+def _look_up(numbers: Mapping[Any, int], names: Sequence[object]) -> NDArray[np.int64]:
+    return np.fromiter(map(numbers.__getitem__, names), dtype=np.int64, count=len(names))
 
 
 def doubt_table(run: Run, n: int = MOST_SHOWN) -> Table:
@@ -116,7 +153,7 @@ def _doubt_table(one: _Read, n: int = MOST_SHOWN) -> Table:
         "margin: probability of the label minus the highest other, by probes that did not train on the utterance, each "
         "at the temperature that its validation part asks for, so that folds of different C are alike"
     )
-    return show_doubts(f"{one.run.corpus}: labels that {one.run.encoder} doubts most", one.doubts[:n], note)
+    return show_doubts(f"{one.run.corpus}: labels that {one.run.encoder} doubts most", one.list_doubts(n), note)
 
 
 def show_doubts(title: str, doubts: Sequence[Doubt], note: str) -> Table:
@@ -146,20 +183,21 @@ def noise_curve(
     """
     one = _read(run)
     if ranking is None:
-        return _curve(one, removed, one.doubts, "")
-    place = {key: number for number, key in enumerate(ranking)}
-    ranked = sorted(one.doubts, key=lambda doubt: (place.get(doubt.key, len(place)), doubt.key))
-    return _curve(one, removed, ranked, ranked_by)
+        return _curve(one, removed, one.order, "")
+    place, keys = {key: number for number, key in enumerate(ranking)}, one.utterances.keys
+    order = sorted(range(len(keys)), key=lambda row: (place.get(keys[row], len(place)), keys[row]))
+    return _curve(one, removed, np.array(order), ranked_by)
 
 
-def _curve(one: _Read, removed: Sequence[float], doubts: Sequence[Doubt], ranked_by: str) -> Table:
+def _curve(one: _Read, removed: Sequence[float], order: NDArray[np.int64], ranked_by: str) -> Table:
+    """Scores without the first utterances of an order, for each share of them."""
     parts, units = list_parts(one.parts)
-    number_of = {name: number for number, name in enumerate(dict.fromkeys(name for unit in units for name in unit))}
-    numbers = [np.array([number_of[name] for name in unit]) for unit in units]
-    rank_of = {doubt.key: rank for rank, doubt in enumerate(doubts)}
-    ranks = [np.array([rank_of[key] for key in part.keys]) for part in one.parts]
-    drawn = np.random.default_rng(0).permutation(len(doubts))
-    at_random = [np.argsort(drawn)[rank] for rank in ranks]
+    number_of = {name: number for number, name in enumerate(dict.fromkeys(chain(*units)))}
+    numbers = [_look_up(number_of, unit) for unit in units]
+    rank, n_tested = np.argsort(order), len(order)
+    drawn = np.argsort(np.random.default_rng(0).permutation(n_tested))
+    ranks = [rank[place] for place in one.places]
+    at_random = [drawn[own] for own in ranks]
 
     def score(name: str, places: Sequence[NDArray[np.int64]], n: int) -> Cell:
         """A score of all but the `n` utterances whose places come first."""
@@ -173,9 +211,9 @@ def _curve(one: _Read, removed: Sequence[float], doubts: Sequence[Doubt], ranked
 
     rows = []
     for share in removed:
-        n = round(share * len(doubts))
+        n = round(share * n_tested)
         scores = (score("ua", ranks, n), score("macro_f1", ranks, n), score("ua", at_random, n))
-        rows.append((percent(share), len(doubts) - n, *scores))
+        rows.append((percent(share), n_tested - n, *scores))
     by = f" by {ranked_by}" if ranked_by else ""
     return Table(
         f"{one.run.corpus}: {one.run.encoder} without the most doubtful{by}",

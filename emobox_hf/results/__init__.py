@@ -4,7 +4,7 @@ from emobox_hf.results.predictions import (
     PREDICTIONS,
     FoldPredictions,
     join_folds,
-    read_columns,
+    number_references,
     read_prediction_table,
     read_predictions,
 )
@@ -53,8 +53,8 @@ __all__ = [
     "is_finished",
     "join_folds",
     "list_parts",
+    "number_references",
     "pool_folds",
-    "read_columns",
     "read_prediction_table",
     "read_predictions",
     "read_record",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from emobox_hf.errors import InputError
 from emobox_hf.scores import Rows
 
 PREDICTIONS = "predictions.parquet"
+_TEXTS = {"key": "keys", "speaker": "speakers", "gender": "genders", "language": "languages", "sentence": "sentences"}
+_TEXTS |= {"path": "paths"}  # columns and the attributes that hold them
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,11 +66,11 @@ class FoldPredictions:
         """Some of the rows, in the order given."""
         if len(rows) == len(self.keys) and list(rows) == list(range(len(rows))):
             return self
-        columns = {
-            name: getattr(self, name) for name in ("keys", "speakers", "genders", "languages", "sentences", "paths")
-        }
-        named: dict[str, Any] = {name: [column[row] for row in rows] for name, column in columns.items()}
-        return replace(self, references=self.references[rows], probabilities=self.probabilities[rows], **named)
+        # One call picks all rows of a column; of a single row it would give no tuple.
+        pick = itemgetter(*rows) if len(rows) > 1 else lambda column: tuple(column[row] for row in rows)
+        texts: dict[str, Any] = {name: pick(getattr(self, name)) for name in _TEXTS.values()}
+        places = np.asarray(rows, dtype=np.int64)
+        return replace(self, references=self.references[places], probabilities=self.probabilities[places], **texts)
 
 
 def join_folds(predictions: Sequence[FoldPredictions]) -> FoldPredictions:
@@ -108,16 +111,6 @@ def write_predictions(path: Path, predictions: Sequence[FoldPredictions], labels
     pq.write_table(pa.table(columns), path)
 
 
-def read_columns(folder: Path) -> dict[str, list[Any]]:
-    """The columns of a run's predictions, see `write_predictions`; a record of an earlier version lacks some.
-
-    Raises:
-        InputError: There are none, or they are damaged.
-    """
-    columns: dict[str, list[Any]] = read_prediction_table(folder).to_pydict()
-    return columns
-
-
 def read_prediction_table(folder: Path, columns: Sequence[str] | None = None) -> Any:
     """A run's predictions as an Arrow table, all columns or some.
 
@@ -148,30 +141,43 @@ def read_predictions(folder: Path, labels: Sequence[str]) -> list[FoldPrediction
     Raises:
         InputError: There are none, they are damaged, or they are of other classes.
     """
-    columns = read_columns(folder)
-    names = [f"p_{label}" for label in labels]
-    if lacking := [name for name in ("key", "fold", "seed", "reference", *names) if name not in columns]:
-        raise InputError(f"{folder / PREDICTIONS}: expected a column {lacking[0]}, found {', '.join(columns)}")
-    number_of = {label: number for number, label in enumerate(labels)}
-    unknown = sorted(set(columns["reference"]) - set(number_of))
-    if unknown:
-        raise InputError(f"{folder / PREDICTIONS}: reference {unknown[0]!r} is none of the record's labels")
-    references = np.array([number_of[name] for name in columns["reference"]], dtype=np.int64)
-    probabilities = np.array([columns[name] for name in names], dtype=np.float32).T
-    n = len(references)
+    table, names = read_prediction_table(folder), [f"p_{label}" for label in labels]
+    if lacking := [name for name in ("key", "fold", "seed", "reference", *names) if name not in table.column_names]:
+        found = ", ".join(table.column_names)
+        raise InputError(f"{folder / PREDICTIONS}: expected a column {lacking[0]}, found {found}")
+    texts: dict[str, Any] = {
+        attribute: table[column].to_numpy().tolist()
+        if column in table.column_names
+        else ["" if column == "path" else None] * table.num_rows
+        for column, attribute in _TEXTS.items()
+    }
     whole = FoldPredictions(
         fold="all",
         seed=0,
-        keys=columns["key"],
-        speakers=columns.get("speaker", [None] * n),
-        genders=columns.get("gender", [None] * n),
-        languages=columns.get("language", [None] * n),
-        sentences=columns.get("sentence", [None] * n),
-        paths=columns.get("path", [""] * n),
-        references=references,
-        probabilities=probabilities,
+        references=number_references(folder, table, labels),
+        probabilities=np.stack([table[name].to_numpy() for name in names], axis=1).astype(np.float32, copy=False),
+        **texts,
     )
-    places: dict[tuple[str, int], list[int]] = {}
-    for row, place in enumerate(zip(columns["fold"], columns["seed"], strict=True)):
-        places.setdefault(place, []).append(row)
-    return [replace(whole.take(rows), fold=fold, seed=seed) for (fold, seed), rows in places.items()]
+    folds, seeds = table["fold"].to_numpy(), table["seed"].to_numpy()
+    starts = np.flatnonzero((folds[1:] != folds[:-1]) | (seeds[1:] != seeds[:-1])) + 1
+    rows_of: dict[tuple[str, int], list[int]] = {}
+    for rows in np.split(np.arange(len(seeds)), starts) if len(seeds) else ():
+        rows_of.setdefault((folds[rows[0]], int(seeds[rows[0]])), []).extend(rows.tolist())
+    return [replace(whole.take(rows), fold=fold, seed=seed) for (fold, seed), rows in rows_of.items()]
+
+
+def number_references(folder: Path, table: Any, labels: Sequence[str]) -> NDArray[np.int64]:
+    """The classes in the column `reference` of a run's predictions, int64 (n,), by the order of the record's labels.
+
+    Raises:
+        InputError: One is none of the labels.
+    """
+    references = table["reference"].combine_chunks().dictionary_encode()
+    found = references.dictionary.to_pylist()
+    if unknown := sorted(set(map(str, found)) - set(labels)):
+        raise InputError(
+            f"{folder / PREDICTIONS}: expected the labels of its record, {', '.join(labels)}, found {unknown[0]!r}; "
+            "run again with --overwrite"
+        )
+    classes = np.array([labels.index(name) for name in found], dtype=np.int64)
+    return np.asarray(classes[references.indices.to_numpy()])

@@ -35,16 +35,17 @@ def delete_one(score: Score, parts: Sequence[Rows], units: Sequence[Sequence[obj
         parts: Rows of each.
         units: For each part the unit of each of its rows.
     """
-    names = sorted({name for part in units for name in part}, key=str)
+    names = sorted(set().union(*units), key=str)
     number_of = {name: number for number, name in enumerate(names)}
     values = np.empty((len(parts), len(names)))
     whole = np.empty(len(parts))
     for index, (rows, named) in enumerate(zip(parts, units, strict=True)):
-        numbers = np.array([number_of[name] for name in named], dtype=np.int64)
+        numbers = np.fromiter(map(number_of.__getitem__, named), dtype=np.int64, count=len(named))
         whole[index] = score.compute(rows)
         values[index] = whole[index]  # without a unit that the part lacks
-        present, places = np.unique(numbers, return_inverse=True)
-        values[index, present] = _without_each(score, rows, places, len(present))
+        is_present = np.bincount(numbers, minlength=len(names)) > 0
+        places = np.cumsum(is_present) - 1  # of each unit among those present
+        values[index, is_present] = _without_each(score, rows, places[numbers], int(is_present.sum()))
     counted = ~np.isnan(values)
     sums = np.where(counted, values, 0.0).sum(axis=0)
     return DeletedOne(float(whole.mean()), sums / np.maximum(counted.sum(axis=0), 1), names)
@@ -71,12 +72,10 @@ def _without_each(score: Score, rows: Rows, places: npt.NDArray[np.int64], n_uni
     n_cells = rows.n_classes**2
     cells = rows.references * rows.n_classes + rows.predictions
     total = np.bincount(cells, minlength=n_cells).astype(np.float64)
-    order = np.argsort(places, kind="stable")
-    starts = np.searchsorted(places[order], np.arange(n_units + 1))
     values = []
     for first in range(0, n_units, AT_ONCE):
         last = min(first + AT_ONCE, n_units)
-        taken = order[starts[first] : starts[last]]
+        taken = slice(None) if last - first == n_units else (first <= places) & (places < last)
         flat = (places[taken] - first) * n_cells + cells[taken]
         own = np.bincount(flat, minlength=(last - first) * n_cells).reshape(last - first, n_cells)
         values.append(score.of_confusion((total - own).reshape(-1, rows.n_classes, rows.n_classes)))

@@ -13,7 +13,7 @@ from emobox_hf.experiments.request import make_request
 from emobox_hf.experiments.run import run_probe
 from emobox_hf.report.kinds import ReportOptions, make_tables
 from emobox_hf.report.run_table import run_table
-from emobox_hf.results import read_columns, read_record
+from emobox_hf.results import read_prediction_table, read_record
 from emobox_hf.scores import compute_scores
 
 
@@ -33,7 +33,7 @@ def test_a_new_score_stands_in_the_record_and_in_the_tables(
     speaker_ua: str, run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = run(layer="all")
-    record, columns = read_record(folder), read_columns(folder)
+    record, columns = read_record(folder), read_prediction_table(folder).to_pydict()
     rows = [row for row, fold in enumerate(columns["fold"]) if fold == "fold1"]
     references, predictions = (
         [record.labels.index(columns[name][row]) for row in rows] for name in ("reference", "prediction")

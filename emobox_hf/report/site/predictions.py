@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emobox_hf.errors import InputError
 from emobox_hf.report.collect import Run
-from emobox_hf.results import PREDICTIONS, read_prediction_table
+from emobox_hf.results import PREDICTIONS, number_references, read_prediction_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +58,6 @@ def read_tested(run: Run) -> Tested | None:
         run.folder, ["key", "path", "speaker", "reference", *(f"p_{one}" for one in labels)]
     )
     speakers = columns["speaker"].combine_chunks().dictionary_encode()
-    references = columns["reference"].combine_chunks().dictionary_encode()
-    unknown = set(references.dictionary.to_pylist()) - set(labels)
-    if unknown:
-        raise InputError(
-            f"{run.folder / PREDICTIONS}: expected the labels {', '.join(labels)}, found {', '.join(map(str, unknown))}"
-            "; run again with --overwrite"
-        )
-    classes = np.array([labels.index(name) for name in references.dictionary.to_pylist()], dtype=np.int64)
     probabilities = np.stack([columns[f"p_{label}"].to_numpy() for label in labels], axis=1)
     return Tested(
         labels=labels,
@@ -74,7 +65,7 @@ def read_tested(run: Run) -> Tested | None:
         paths=columns["path"],
         speaker_names=speakers.dictionary.to_pylist(),
         speakers=speakers.indices.fill_null(-1).to_numpy().astype(np.int64),
-        references=classes[references.indices.to_numpy()],
+        references=number_references(run.folder, columns, labels),
         probabilities=probabilities,
         predicted=probabilities.argmax(axis=1),
     )
