@@ -157,7 +157,7 @@ def read_waveform(
         raise AudioError(
             f"{path}: samples reach {peak:.3g}, where full scale is 1: unscaled or damaged; write it again"
         )
-    resampled = _resample(waveform, rate, resampler)
+    resampled = resample(waveform, rate, resampler)
     if not resampled.size:
         raise AudioError(f"{path}: {waveform.size} samples at {rate} Hz are none at {SAMPLE_RATE_HZ} Hz: too short")
     return resampled
@@ -368,7 +368,7 @@ def _read_with_ffmpeg(path: Path, start_s: float | None, end_s: float | None) ->
     return np.concatenate(blocks, axis=1)[:, first:last], rate
 
 
-def _resample(waveform: Waveform, rate: int, resampler: str) -> Waveform:
+def resample(waveform: Waveform, rate: int, resampler: str = RESAMPLERS[0]) -> Waveform:
     """The waveform at 16 kHz; about `samples * 16000 / rate` samples, rounded by soxr and rounded up by torchaudio."""
     if rate == SAMPLE_RATE_HZ:
         return waveform
@@ -378,12 +378,12 @@ def _resample(waveform: Waveform, rate: int, resampler: str) -> Waveform:
         return np.asarray(soxr.resample(waveform, rate, SAMPLE_RATE_HZ, quality="HQ"), dtype=np.float32)
     try:
         import torch
-        from torchaudio.functional import resample
+        from torchaudio.functional import resample as by_torchaudio
     except (ImportError, OSError, RuntimeError) as error:  # how a torchaudio built for another torch fails
         reason = str(error).partition("\n")[0]
         raise InputError(
             f"resampler 'torchaudio' was asked for, but torchaudio does not import beside this torch ({reason}); "
             "install the matching version, or use resampler 'soxr'"
         ) from error
-    resampled: Waveform = resample(torch.from_numpy(waveform), rate, SAMPLE_RATE_HZ).numpy()
+    resampled: Waveform = by_torchaudio(torch.from_numpy(waveform), rate, SAMPLE_RATE_HZ).numpy()
     return resampled

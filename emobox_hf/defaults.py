@@ -121,6 +121,11 @@ def _set_default(parser: Parser, action: argparse.Action, name: str, value: Any,
             flag = f"--no-{name.replace('_', '-')}"
             parser.add_argument(flag, action="store_false", dest=action.dest, help=f"takes back what {path} says")
         return
+    if isinstance(action, argparse.BooleanOptionalAction):
+        if not isinstance(value, bool):
+            raise InputError(f"{where}: expected true or false, found {value!r}")
+        parser.set_defaults(**{action.dest: value != name.startswith("no_")})
+        return
     takes_several = action.nargs in ("+", "*")
     if isinstance(value, list) and not takes_several:
         raise InputError(f"{where}: expected one value, found {value!r}")

@@ -1,11 +1,12 @@
 """Options declared once: a field of a frozen dataclass is a setting, a flag of the command line and a word in tables.
 
-A field made by `option` becomes `--its-name`; what it takes follows from its type hint: a flag for `bool`, several
-values for `tuple`, choices for `Literal`.
+A field made by `option` becomes `--its-name`; what it takes follows from its type hint: a flag for `bool`, and
+`--no-its-name` where it is on by default, several values for `tuple`, choices for `Literal`.
 """
 
 import argparse
 import dataclasses
+import inspect
 import os
 import re
 import sys
@@ -13,11 +14,14 @@ import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, NoReturn
 
 from emobox_hf.errors import InputError, suggest
 
 _KEY = "option"
+Function = typing.TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,12 @@ class Formatter(argparse.HelpFormatter):
     def _get_help_string(self, action: argparse.Action) -> str:
         text = action.help or ""
         is_shown = action.option_strings and action.default not in (None, argparse.SUPPRESS, False, "", [], ())
-        if not is_shown or "%(default)" in text or "default" in text:
+        if (
+            not is_shown
+            or isinstance(action, argparse.BooleanOptionalAction)
+            or "%(default)" in text
+            or "default" in text
+        ):
             return text
         value = action.default
         shown = " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
@@ -145,6 +154,8 @@ def add_options(parser: Parser, section: type) -> None:
             parser.from_environment.add(name)
         if default is dataclasses.MISSING:
             settings["required"] = True
+        elif default is True:
+            settings |= {"action": argparse.BooleanOptionalAction, "default": True}
         elif settings.get("action") != "store_true":
             settings["default"] = default
         if shown.choices:
@@ -160,12 +171,90 @@ def take_options(section: type, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
+def read_options(section: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """As `take_options`, of values that a program gives: text for a path, one value for several, a number for a text.
+
+    Raises:
+        InputError: A value is none that the option takes.
+    """
+    hints = typing.get_type_hints(section)
+    return {
+        field.name: _read_value(hints[field.name], shown.choices, values[name], name)
+        for name, (field, shown) in list_options(section).items()
+        if name in values
+    }
+
+
+_TAKEN: Mapping[type, tuple[type, ...]] = {
+    Path: (str, os.PathLike),
+    str: (str, Integral, os.PathLike),
+    int: (Integral,),
+    float: (Real,),
+}
+"""What may stand for a value of a type."""
+
+
+def _read_value(hint: Any, choices: Collection[str], value: Any, name: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in arguments:
+            return None
+        return _read_value(next(one for one in arguments if one is not type(None)), choices, value, name)
+    if origin is tuple:
+        several = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+        return tuple(_read_value(arguments[0], choices, one, name) for one in several)
+    choices = arguments if origin is typing.Literal else choices
+    if choices:
+        if value not in choices:
+            raise InputError(f"{name}: no {value!r}{suggest(str(value), list(map(str, choices)))}")
+        return value
+    if not isinstance(value, _TAKEN.get(hint, hint)) or (isinstance(value, bool) and hint is not bool):
+        raise InputError(f"{name}: expected {hint.__name__}, found {value!r}")
+    return value if isinstance(value, hint) else hint(value)
+
+
+def sign(*sections: type) -> Callable[[Function], Function]:
+    """A decorator: gives a function the options of dataclasses as keyword-only parameters, for `help` and notebooks.
+
+    The function itself takes them as `**options` and refuses others by `check_names`.
+    """
+
+    def give(function: Function) -> Function:
+        own = inspect.signature(function)
+        kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+        options, lines = [], []
+        for section in sections:
+            hints = typing.get_type_hints(section)
+            for name, (field, shown) in list_options(section).items():
+                default = default_of(field)
+                options.append(
+                    inspect.Parameter(
+                        name,
+                        inspect.Parameter.KEYWORD_ONLY,
+                        default=inspect.Parameter.empty if default is dataclasses.MISSING else default,
+                        annotation=hints[field.name],
+                    )
+                )
+                lines.append(f"    {name}: {shown.help}")
+        function.__signature__ = own.replace(parameters=[*kept, *options])  # type: ignore[attr-defined]
+        function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Options:", *lines])
+        return function
+
+    return give
+
+
 def check_names(names: Iterable[str], sections: Iterable[type]) -> None:
     """Refuse, with a suggestion, a name that is no option of any of the sections."""
     known = [name for section in sections for name in list_options(section)]
     for name in names:
         if name not in known:
             raise InputError(f"no option {name!r}{suggest(name, known)}")
+
+
+def is_on_by_default(name: str, sections: Iterable[type]) -> bool:
+    """Whether an option of one of the sections is a flag that has to be taken back to be off."""
+    found = (list_options(section).get(name.replace("-", "_")) for section in sections)
+    return any(default_of(one[0]) is True for one in found if one)
 
 
 def describe(settings: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""How far a long stage is: a bar on a terminal, plain lines of the log elsewhere.
+"""How far a long stage is: a bar on a terminal and in a notebook, plain lines of the log elsewhere.
 
 Lines are of the logger `emobox_hf`, at level INFO. The command line shows them (`cli/logs.py`); a program that imports
 the package sees none unless it asks `logging` for them. Warnings it does see, by Python's own rule.
@@ -72,11 +72,11 @@ def progress(
     """
     if not is_shown or is_quiet():
         yield _ignore
-    elif sys.stderr.isatty():
+    elif sys.stderr.isatty() or in_notebook():
         if only == "lines":
             yield _ignore
             return
-        from tqdm import tqdm
+        from tqdm.auto import tqdm  # in a notebook a widget
 
         scale = {"unit_scale": True} if unit == BYTES else {}
         with tqdm(desc=what, total=total, unit=unit, initial=done, leave=leave, **scale) as bar:  # type: ignore[call-overload]
@@ -93,6 +93,13 @@ def watched(items: Iterable[Item], what: str, *, total: int, unit: str) -> Itera
         for item in items:
             yield item
             advance(1)
+
+
+def in_notebook() -> bool:
+    """Whether this runs in the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and "IPKernelApp" in shell.config
 
 
 def is_quiet() -> bool:

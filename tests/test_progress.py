@@ -4,6 +4,7 @@ import io
 import logging
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -135,3 +136,17 @@ def test_what_only_a_bar_shows_has_no_lines(clock: Clock, lines: Lines) -> None:
         clock.now += 50
         advance(2)
     assert lines() == []
+
+
+def test_in_a_notebook_there_is_a_bar_and_no_line(
+    clock: Clock, lines: Lines, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell = types.SimpleNamespace(config={"IPKernelApp": {}})
+    kernel = types.SimpleNamespace(get_ipython=lambda: shell)
+    for found, name in ((kernel, "IPython"), (types.SimpleNamespace(get_ipython=lambda: None), "IPython")):
+        monkeypatch.setitem(sys.modules, name, found)
+        with progress("extract", total=10, unit=" s of audio") as advance:
+            clock.now += 10
+            advance(10)
+        assert ("extract: 100%" in capsys.readouterr().err) == (found is kernel)
+    assert len(lines()) == 2  # of the one outside of a notebook

@@ -15,6 +15,7 @@ from emobox_hf.cli import (
     compare,
     corpora,
     encoders,
+    predict,
     probe,
     pseudo_labels,
     report,
@@ -29,7 +30,21 @@ from emobox_hf.defaults import apply_defaults, check_names, find_config, list_na
 from emobox_hf.errors import InputError
 from emobox_hf.options import Parser
 
-GROUPS = (corpora, encoders, audit, split, repositories, probe, pseudo_labels, series, report, compare, store, bench)
+GROUPS = (
+    corpora,
+    encoders,
+    audit,
+    split,
+    repositories,
+    probe,
+    predict,
+    pseudo_labels,
+    series,
+    report,
+    compare,
+    store,
+    bench,
+)
 
 
 def build_parser() -> Parser:

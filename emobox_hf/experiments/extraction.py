@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from emobox_hf.encoders.baselines.table import trait_of
 from emobox_hf.encoders.encoder import Encoder, load_encoder
+from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.experiments.launch import Place, place_of
 from emobox_hf.experiments.mixed_precision import warn_of_emulation
@@ -63,8 +64,7 @@ class Features:
 
     def read_frames(self) -> RaggedFrames:
         """Frames of the chosen layer, `keys[i]` to utterance i."""
-        frames = self.store.read(self.keys)
-        return normalize_utterances(frames) if self.settings.features.output_norm else frames
+        return prepare_frames(self.store.read(self.keys), self.settings)
 
     def read_vectors(self) -> tuple["torch.Tensor", tuple[int, ...]]:
         """Mean over the frames of each utterance in each layer asked for, float32 (n, layers, dim); their numbers.
@@ -72,18 +72,31 @@ class Features:
         Raises:
             InputError: The encoder has no such layer.
         """
-        pooled = self.store.read_pooled(self.keys)  # (n, layers, 2, dim)
-        means = normalize_pooled(pooled) if self.settings.features.output_norm else pooled[:, :, 0]
-        n_layers, layer = means.shape[1], self.settings.encoder.layer
-        if layer == ALL_LAYERS:
-            return means, tuple(range(n_layers))
-        number = n_layers - 1 if layer == LAST else int(layer)
-        if not 0 <= number < n_layers:
-            raise InputError(
-                f"{self.settings.encoder.name} has no layer {layer}: give 'last', 'all', or 0 to {n_layers - 1}, where "
-                f"0 is the input of the first block and {n_layers - 1} the same as 'last'"
-            )
-        return means[:, number : number + 1], (number,)
+        return prepare_vectors(self.store.read_pooled(self.keys), self.settings)
+
+
+def prepare_frames(frames: RaggedFrames, settings: RunSettings) -> RaggedFrames:
+    """Frames as a head reads them: normalized where a run is."""
+    return normalize_utterances(frames) if settings.features.output_norm else frames
+
+
+def prepare_vectors(pooled: "torch.Tensor", settings: RunSettings) -> tuple["torch.Tensor", tuple[int, ...]]:
+    """Pooled vectors (n, layers, 2, dim) as a head reads them, see `Features.read_vectors`.
+
+    Raises:
+        InputError: The encoder has no such layer.
+    """
+    means = normalize_pooled(pooled) if settings.features.output_norm else pooled[:, :, 0]
+    n_layers, layer = means.shape[1], settings.encoder.layer
+    if layer == ALL_LAYERS:
+        return means, tuple(range(n_layers))
+    number = n_layers - 1 if layer == LAST else int(layer)
+    if not 0 <= number < n_layers:
+        raise InputError(
+            f"{settings.encoder.name} has no layer {layer}: give 'last', 'all', or 0 to {n_layers - 1}, where 0 is the "
+            f"input of the first block and {n_layers - 1} the same as 'last'"
+        )
+    return means[:, number : number + 1], (number,)
 
 
 def extract_features(plan: Plan, source: Source, accelerator: "Accelerator") -> Features:
@@ -133,7 +146,7 @@ def fill_store(plan: Plan, source: Source, place: Place) -> Filled:
     if place.rank == 0:
         warn_of_emulation(plan.settings.precision, str(place.device).partition(":")[0])
     with progress(f"load {plan.request.encoder.name}", is_shown=place.rank == 0, only="lines"):
-        encoder = _load(plan, place)
+        encoder = load_for(plan.settings, plan.identity, place.device)
     report = extract(
         clips,
         encoder,
@@ -168,14 +181,15 @@ def _open_store(plan: Plan, source: Source) -> FeatureStore:
     return FeatureStore.open(plan.request.places.features_dir, plan.settings.feature_key(source.settings))
 
 
-def _load(plan: Plan, place: Place) -> Encoder:
-    layer, encoder = plan.settings.stored_layer, plan.settings.encoder
+def load_for(settings: RunSettings, identity: EncoderIdentity, device: "torch.device") -> Encoder:
+    """A run's encoder as its settings want it."""
+    layer = settings.stored_layer
     return load_encoder(
-        plan.identity,
-        device=place.device,
+        identity,
+        device=device,
         layer="last" if layer == LAST else int(layer),
-        context=encoder.context,
-        precision=plan.settings.precision,
+        context=settings.encoder.context,
+        precision=settings.precision,
     )
 
 

@@ -10,7 +10,16 @@ from emobox_hf.corpora.folds import ValidationRule
 from emobox_hf.defaults import apply_defaults
 from emobox_hf.errors import InputError
 from emobox_hf.files import cache_dir
-from emobox_hf.options import Parser, add_options, check_names, option, take_options
+from emobox_hf.options import (
+    Parser,
+    add_options,
+    check_names,
+    default_of,
+    list_options,
+    option,
+    read_options,
+    take_options,
+)
 from emobox_hf.precision import ProbePrecision
 from emobox_hf.probes.heads import HEADS, EmoboxHead, Head, make_head
 from emobox_hf.results import AudioSettings, EncoderSettings, FeatureSettings
@@ -95,6 +104,7 @@ class Places:
         help="where features are kept; else $EMOBOX_CACHE/features",
     )
     output: Path = option(Path("runs"), help="where runs are kept")
+    save_probe: bool = option(True, help="keep the trained probes beside the record, for `emobox predict`")
     overwrite: bool = option(False, help="run again what is finished")
 
 
@@ -143,9 +153,21 @@ def make_request(**options: Any) -> ProbeRequest:
     check_names(options, SECTIONS.values())
     if "encoder" not in options:
         raise InputError("name an encoder: a Hub id, a folder, or a short name that `emobox encoders` lists")
-    read = {name: section(**take_options(section, options)) for name, section in SECTIONS.items()}
+    read = {name: section(**read_options(section, options)) for name, section in SECTIONS.items()}
     _check_corpora(read["data"])
     return ProbeRequest(**read | {"head": read["head"].make(read["data"])})
+
+
+def read_defaults() -> dict[str, Any]:
+    """The defaults of options that the user's file or the environment sets, see `emobox_hf.defaults`.
+
+    Raises:
+        InputError: The file is no table of defaults.
+    """
+    parser = build_parser("emobox probe")
+    fields = {name: field for section in SECTIONS.values() for name, (field, _) in list_options(section).items()}
+    found = {name: parser.get_default(name) for name in fields}
+    return {name: value for name, value in found.items() if value not in (None, default_of(fields[name]))}
 
 
 def parse_request(argv: Sequence[str] | None, *, prog: str) -> ProbeRequest:

@@ -22,7 +22,7 @@ def run_probe(request: ProbeRequest) -> Path:
         return plan.folder
 
     # torch, which a second run can do without
-    from emobox_hf.experiments.steps import extract_run, read_run, score_run, train_run
+    from emobox_hf.experiments.steps import extract_run, keep_probes, read_run, score_run, train_run
 
     # One process or many, CPU or GPUs: whatever `accelerate launch` or torchrun says.
     accelerator = join_group()
@@ -38,6 +38,7 @@ def run_probe(request: ProbeRequest) -> Path:
 
     # probabilities -> UA, WA, F1; the record is written last, so a folder that has one is finished.
     if accelerator.is_main_process:
-        write_run(plan.folder, *score_run(plan, features, probed, accelerator, seconds=seconds))
+        record, predictions = score_run(plan, features, probed, accelerator, seconds=seconds)
+        write_run(plan.folder, record, predictions, keep_probes(plan, probed))
     accelerator.wait_for_everyone()
     return plan.folder

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from emobox_hf.errors import InputError, suggest
-from emobox_hf.experiments.request import ProbeRequest, parse_request
+from emobox_hf.experiments.request import SECTIONS, ProbeRequest, parse_request
+from emobox_hf.options import is_on_by_default
 
 SETTINGS = resources.files("emobox_hf.benchmarks").joinpath("settings")
 FIELDS = {"title", "report", "options", "grid", "pairs"}
@@ -142,6 +143,8 @@ def _arguments(options: Mapping[str, Any]) -> list[str]:
     """Options as run_probe.py takes them: true is a flag, a list several values, an empty one nothing."""
     words: list[str] = []
     for name, value in options.items():
+        if value is False and is_on_by_default(name, SECTIONS.values()):
+            words.append(f"--no-{name.replace('_', '-')}")
         if value is False or value == []:
             continue
         values = [] if value is True else value if isinstance(value, list) else [value]

@@ -15,8 +15,9 @@ from emobox_hf.experiments.plan import Plan
 from emobox_hf.experiments.probing import read_inputs, train_jobs
 from emobox_hf.experiments.scoring import keep_scored, record_fold, record_layers
 from emobox_hf.features import DamagedShardError
-from emobox_hf.probes.jobs import FrameInputs, Job, Probed, Split, VectorInputs
-from emobox_hf.results import FoldPredictions, RunRecord, summarize
+from emobox_hf.features.key import FEATURE_FORMAT
+from emobox_hf.probes.jobs import WEIGHTED, FrameInputs, Job, Probed, Split, VectorInputs
+from emobox_hf.results import FoldPredictions, KeptProbe, ProbeFile, RunRecord, summarize
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -121,6 +122,33 @@ def score_run(
         created=now(),
     )
     return record, predictions
+
+
+def keep_probes(plan: Plan, probed: Sequence[Probed]) -> ProbeFile | None:
+    """What the probes learned, to be written beside the record; None where it is not to be kept."""
+    if not plan.request.places.save_probe:
+        return None
+    kept = []
+    for one in probed:
+        scored = [("", one.result), *((WEIGHTED, found) for name, found in one.layers.items() if name == WEIGHTED)]
+        for layer, result in scored:
+            learned = result.learned
+            assert learned is not None
+            kept.append(
+                KeptProbe(
+                    fold=result.fold, seed=result.seed, layer=layer, temperature=result.temperature, learned=learned
+                )
+            )
+    channels: dict[int, int] = {}
+    for source in reversed(plan.sources):
+        channels |= source.spec.channels
+    return ProbeFile(
+        settings=plan.settings,
+        labels=plan.settings.partition.trained_labels,
+        channels=channels,
+        feature_format=FEATURE_FORMAT,
+        probes=kept,
+    )
 
 
 def _index(part: Partition, row_of: Mapping[str, int]) -> Split:

@@ -57,6 +57,12 @@ def to_storage(key: str, encoded: "Encoded", dtype: StorageDtype) -> Stored:
     return Stored(quantized, stored_pooled, scales)
 
 
+def from_storage(stored: Stored) -> tuple[torch.Tensor, torch.Tensor]:
+    """Frames (time, dim) and pooled vectors float32 (layers, 2, dim) as the store gives them back."""
+    frames = stored.frames if stored.scales is None else dequantize(stored.frames, stored.scales)
+    return frames, stored.pooled.to(torch.float32)
+
+
 def _convert(key: str, what: str, given: torch.Tensor, dtype: StorageDtype) -> torch.Tensor:
     """A copy on the CPU in the dtype in which features are read; refused if a value does not fit."""
     # Always a copy: what was given may be a view of a whole padded batch, and would keep it in memory.

@@ -16,7 +16,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.probes.adam import Adam
 from emobox_hf.probes.batches import Batch, BatchSource, list_batches
 from emobox_hf.probes.heads import EmoboxHead, scale_learning_rate
-from emobox_hf.probes.jobs import Candidate, Indices, Job
+from emobox_hf.probes.jobs import Candidate, Indices, Job, Learned
 from emobox_hf.scores import fit_temperature, ua
 
 
@@ -81,6 +81,7 @@ class Trained(NamedTuple):
     chosen: Candidate
     test_probabilities: NDArray[np.float32]
     temperature: float
+    learned: Learned
 
 
 History = list[list[list[Validation]]]
@@ -271,9 +272,40 @@ def _predict_test(
             candidates[index][chosen[index]],
             tested[index, : len(job.test)].softmax(dim=-1).cpu().numpy(),
             fit_temperature(seen[index, : len(job.validation)].cpu().numpy(), source.data.labels[job.validation]),
+            _keep(weights, index),
         )
         for index, job in enumerate(jobs)
     ]
+
+
+def _keep(weights: Weights, index: int) -> Learned:
+    """The weights of one head of a stack, float32, as torch's Linear lays them out."""
+    kept = {
+        "frame": weights.frame[index],  # (hidden, dim)
+        "frame_bias": weights.frame_bias[index, 0],
+        "utterance": weights.utterance[index, 0],  # (classes, hidden)
+        "utterance_bias": weights.utterance_bias[index, 0, 0],
+    }
+    return {name: tensor.cpu().numpy().copy() for name, tensor in kept.items()}
+
+
+@torch.no_grad()
+def predict_frames(
+    source: BatchSource, learned: Learned, settings: EmoboxHead, *, tick: Callable[[int], object]
+) -> NDArray[np.float32]:
+    """Probabilities float32 (n, classes) of all utterances, in batches of the settings as a test part is predicted."""
+    tensors = {name: torch.from_numpy(array).to(source.device) for name, array in learned.items()}
+    stack = Weights(
+        tensors["frame"][None],
+        tensors["frame_bias"][None, None],
+        tensors["utterance"][None, None],
+        tensors["utterance_bias"][None, None, None],
+    )
+    n = len(source.data.labels)
+    logits = _predict(source, stack, list_batches([np.arange(n)], settings.batch_size))
+    tick(1)
+    probabilities: NDArray[np.float32] = logits[0, :n].softmax(dim=-1).cpu().numpy()
+    return probabilities
 
 
 def _predict(source: BatchSource, weights: Weights, items: Indices) -> torch.Tensor:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.precision import ProbePrecision
-from emobox_hf.probes.jobs import FrameInputs, Job, Probed, VectorInputs
+from emobox_hf.probes.jobs import FrameInputs, Job, Learned, Probed, VectorInputs
 
 if TYPE_CHECKING:
     import torch
@@ -60,6 +60,12 @@ class Head(Protocol):
         progress: bool = False,
     ) -> list[Probed]:
         """Train and apply a probe for each job, in their order; `inputs` are what it reads."""
+        ...
+
+    def predict(
+        self, inputs: Any, learned: Sequence[Learned], *, device: "str | torch.device" = "cpu"
+    ) -> NDArray[np.float32]:
+        """Probabilities float32 (probes, n, classes) of what trained probes say; `learned` is of their results."""
         ...
 
 
@@ -142,6 +148,14 @@ class EmoboxHead(_Settings):
         results = train_probes(*inputs, labels, n_classes, jobs, self, device=device, progress=progress)
         return [Probed(result, {}) for result in results]
 
+    def predict(
+        self, inputs: FrameInputs, learned: Sequence[Learned], *, device: "str | torch.device" = "cpu"
+    ) -> NDArray[np.float32]:
+        """Probabilities float32 (probes, n, classes), see `train.apply_probes`."""
+        from emobox_hf.probes.train import apply_probes
+
+        return apply_probes(*inputs, learned, self, device=device)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LinearHead(_Settings):
@@ -189,6 +203,14 @@ class LinearHead(_Settings):
         vectors, layers = inputs
         found = train_linear_probes(vectors, labels, n_classes, layers, jobs, self, device=device, progress=progress)
         return [one.choose_layer() for one in found]
+
+    def predict(
+        self, inputs: VectorInputs, learned: Sequence[Learned], *, device: "str | torch.device" = "cpu"
+    ) -> NDArray[np.float32]:
+        """Probabilities float32 (probes, n, classes), see `linear.apply_linear_probes`."""
+        from emobox_hf.probes.linear import apply_linear_probes
+
+        return apply_linear_probes(*inputs, learned, device=device)
 
 
 HEADS: Mapping[str, type[EmoboxHead] | type[LinearHead]] = {head.name: head for head in (EmoboxHead, LinearHead)}

@@ -1,8 +1,8 @@
 """Jobs, inputs and results of training probes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
+WEIGHTED = "weighted"
+"""The name of the learned weighted sum of all layers, where a layer has its number."""
 Indices = NDArray[np.int64]
+Learned = Mapping[str, NDArray[Any]]
+"""What a head has learned, by names of its own, see its `predict`; all that it needs to predict."""
 
 
 class Split(NamedTuple):
@@ -86,6 +90,7 @@ class ProbeResult:
         temperature: What the validation part asks for, see `scores.calibration.fit_temperature`; of the `linear` head,
             fitted before any refit.
         layer_weights: What a learned weighted sum gives to each layer, adding up to 1; None where there is no sum.
+        learned: What the test part was predicted with; None where it is not kept, as of layers that are not scored.
     """
 
     fold: str
@@ -98,6 +103,7 @@ class ProbeResult:
     seconds: float
     temperature: float = 1.0
     layer_weights: tuple[float, ...] | None = None
+    learned: Learned | None = None
 
 
 @dataclass(frozen=True)
@@ -129,12 +135,17 @@ class LayerProbes:
     weighted: ProbeResult | None
 
     def choose_layer(self) -> Probed:
-        """The probe of the layer that validation prefers, beside those of all layers where there are several."""
+        """The probe of the layer that validation prefers, beside those of all layers where there are several.
+
+        Learned of the others are dropped, but for those of the weighted sum.
+        """
         layers: dict[int | str, ProbeResult] = {}
         if len(self.by_layer) > 1:
-            layers = {int(one.chosen["layer"]): one for one in self.by_layer}
+            best = self.by_layer[self.best]
+            kept = [one if one is best else replace(one, learned=None) for one in self.by_layer]
+            layers = {int(one.chosen["layer"]): one for one in kept}
             if self.weighted is not None:
-                layers["weighted"] = self.weighted
+                layers[WEIGHTED] = self.weighted
         return Probed(self.by_layer[self.best], layers)
 
 

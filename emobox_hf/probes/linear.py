@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from emobox_hf.errors import InputError
 from emobox_hf.probes.data import check_jobs, check_labels, untrained_classes
 from emobox_hf.probes.heads import LinearHead
-from emobox_hf.probes.jobs import Candidate, Indices, Job, LayerProbes, ProbeResult
+from emobox_hf.probes.jobs import Candidate, Indices, Job, LayerProbes, Learned, ProbeResult
 from emobox_hf.probes.logistic import (
     Scaler,
     fit_scaler,
@@ -176,10 +176,18 @@ def _fit_layers(corpus: _Corpus, job: Job, layers: slice, settings: LinearHead, 
     logs = predict_log(models, scaler.apply(corpus.vectors[job.test, layers]), problems.is_present)
     seconds = (time.perf_counter() - started) / n_layers
     return [
-        _result(corpus, job, mine, one, one.choice | {"layer": name}, log, seconds, temperature=temperature)
-        for mine, one, name, log, temperature in zip(
-            candidates, chosen, corpus.layers[layers], logs, temperatures, strict=True
+        _result(
+            corpus,
+            job,
+            candidates[k],
+            one,
+            one.choice | {"layer": name},
+            logs[k],
+            seconds,
+            temperature=temperatures[k],
+            learned=_keep([name], scaler.take(k), models[k], problems.is_present),
         )
+        for k, (one, name) in enumerate(zip(chosen, corpus.layers[layers], strict=True))
     ]
 
 
@@ -217,7 +225,56 @@ def _fit_sum(corpus: _Corpus, job: Job, settings: LinearHead, tick: Tick) -> Pro
         seconds,
         temperature=temperature,
         layer_weights=shares,
+        learned=_keep(corpus.layers, scaler, fitted.classifier[which], fitted.is_present, fitted.scores[which]),
     )
+
+
+def apply_linear_probes(
+    vectors: torch.Tensor, layers: Sequence[int], learned: Sequence[Learned], *, device: str | torch.device = "cpu"
+) -> NDArray[np.float32]:
+    """Probabilities float32 (probes, n, classes) that trained probes give each utterance.
+
+    Args:
+        vectors: Mean over the frames of each utterance, float32 (n, layers, dim).
+        layers: The layers' numbers; those that the probes were trained on are among them.
+        learned: By each probe.
+        device: As of `train_linear_probes`.
+    """
+    place = torch.device("cpu" if torch.device(device).type == "mps" else device)
+    return np.stack([_apply(vectors.to(place), layers, one) for one in learned])
+
+
+def _apply(vectors: torch.Tensor, layers: Sequence[int], learned: Learned) -> NDArray[np.float32]:
+    tensors = {name: torch.from_numpy(array).to(vectors.device) for name, array in learned.items()}
+    columns = [list(layers).index(number) for number in learned["layers"].tolist()]
+    scaled = Scaler(tensors["centre"][:, None], tensors["scale"][:, None]).apply(vectors[:, columns])
+    if "scores" in tensors:
+        is_converged = torch.ones(1, dtype=torch.bool)
+        fitted = WeightedSum(tensors["scores"][None], tensors["classifier"][None], is_converged, tensors["is_present"])
+        log = fitted.predict_log(scaled)[0]
+    else:
+        log = predict_log(tensors["classifier"][None], scaled, tensors["is_present"])[0]
+    probabilities: NDArray[np.float32] = log.exp().T.to(torch.float32).cpu().numpy()
+    return probabilities
+
+
+def _keep(
+    layers: Sequence[int],
+    scaler: Scaler,
+    classifier: torch.Tensor,
+    is_present: torch.Tensor,
+    scores: torch.Tensor | None = None,
+) -> Learned:
+    """What a probe has learned: its layers, their scaling, its classifier, the classes it knows, scores of a sum."""
+    kept = {
+        "centre": scaler.centre[:, 0],  # (layers, dim)
+        "scale": scaler.scale[:, 0],
+        "classifier": classifier,  # (classes, dim + 1), the intercept last
+        "is_present": is_present,
+        **({} if scores is None else {"scores": scores}),
+    }
+    arrays = {name: tensor.cpu().numpy().copy() for name, tensor in kept.items()}
+    return {"layers": np.array(layers, dtype=np.int64), **arrays}
 
 
 def _scale(corpus: _Corpus, items: Indices, layers: slice, settings: LinearHead) -> tuple[Scaler, torch.Tensor]:
@@ -282,6 +339,7 @@ def _result(
     seconds: float,
     *,
     temperature: float,
+    learned: Learned,
     layer_weights: tuple[float, ...] | None = None,
 ) -> ProbeResult:
     return ProbeResult(
@@ -295,4 +353,5 @@ def _result(
         seconds=seconds,
         temperature=temperature,
         layer_weights=layer_weights,
+        learned=learned,
     )

@@ -63,6 +63,10 @@ class Scaler:
         wide = vectors.transpose(0, 1).to(torch.float64, memory_format=torch.contiguous_format)
         return wide.sub_(self.centre).div_(self.scale)
 
+    def take(self, index: int) -> "Scaler":
+        """The scaler of one of the stack."""
+        return Scaler(self.centre[index : index + 1], self.scale[index : index + 1])
+
 
 def fit_scaler(vectors: torch.Tensor, *, standardize: bool) -> Scaler:
     """The scaler of vectors float32 (n, stack, dim); dimensions that do not vary get scale 1, as scikit-learn's.

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from emobox_hf.precision import ProbePrecision
 from emobox_hf.probes.batches import BatchSource, free_memory, longest_batch, make_batch_source
 from emobox_hf.probes.data import check_data, check_jobs, untrained_classes
-from emobox_hf.probes.emobox import train_stack
+from emobox_hf.probes.emobox import predict_frames, train_stack
 from emobox_hf.probes.heads import EmoboxHead
-from emobox_hf.probes.jobs import Job, ProbeResult
+from emobox_hf.probes.jobs import Job, Learned, ProbeResult
 from emobox_hf.probes.workers import Tick, run_units
 
 Integers = NDArray[np.int64] | torch.Tensor
@@ -80,8 +80,9 @@ def train_probes(
                 untrained_classes=untrained_classes(data.labels, job),
                 seconds=seconds,
                 temperature=temperature,
+                learned=learned,
             )
-            for job, (candidates, chosen, probabilities, temperature) in zip(stack, trained, strict=True)
+            for job, (candidates, chosen, probabilities, temperature, learned) in zip(stack, trained, strict=True)
         ]
 
     size = _stack_size(source, settings)
@@ -89,6 +90,33 @@ def train_probes(
     total = len(jobs) * settings.epochs
     outcomes = run_units(work, stacks, device=source.device, n_threads=n_threads, total=total, progress=progress)
     return [result for outcome in outcomes for result in outcome]
+
+
+def apply_probes(
+    frames: torch.Tensor,
+    offsets: Integers,
+    learned: Sequence[Learned],
+    settings: EmoboxHead,
+    *,
+    device: str | torch.device = "cpu",
+) -> NDArray[np.float32]:
+    """Probabilities float32 (probes, n, classes) that trained probes give each utterance.
+
+    On a CPU the utterances of a test part, in its order, get to the bit what training gave them; others' neighbours in
+    a batch change theirs by rounding alone.
+
+    Raises:
+        InputError: The arrays do not fit each other, or an utterance has no frames.
+    """
+    n_classes = len(learned[0]["utterance_bias"])
+    data = check_data(frames, offsets, np.zeros(len(offsets) - 1, dtype=np.int64), n_classes)
+    source = make_batch_source(data, torch.device(device), DTYPES[settings.precision])
+
+    def work(one: Learned, tick: Tick) -> NDArray[np.float32]:
+        return predict_frames(source, one, settings, tick=tick)
+
+    n = len(learned)
+    return np.stack(run_units(work, learned, device=source.device, n_threads=None, total=n, progress=False))
 
 
 def _stack_size(source: BatchSource, settings: EmoboxHead) -> int:

@@ -1,6 +1,7 @@
 """A table of results: printed, as Markdown, LaTeX, CSV or JSON."""
 
 import csv
+import html
 import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -86,6 +87,32 @@ class Table:
                 [*("" if cell is None else cell for cell in row), *(["; ".join(marks)] if self.marks else [])]
             )
         return text.getvalue()
+
+    def to_html(self) -> str:
+        """An HTML table with the title as its caption, the notes below."""
+        tags = ["right" if right else "left" for right in self._are_numeric()]
+
+        def line(tag: str, cells: Sequence[str]) -> str:
+            inner = (
+                f'<{tag} style="text-align: {side}">{html.escape(cell)}</{tag}>'
+                for side, cell in zip(tags, cells, strict=True)
+            )
+            return f"<tr>{''.join(inner)}</tr>"
+
+        head, body = line("th", self.columns), "".join(line("td", one) for one in self._texts())
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self._notes())
+        caption = f"<caption>{html.escape(self.title)}</caption>"
+        return f"<table>{caption}<thead>{head}</thead><tbody>{body}</tbody></table>{notes}"
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def to_pandas(self) -> Any:
+        """A data frame, in full; an estimate is three columns."""
+        import pandas as pd
+
+        columns, rows = self._flat()
+        return pd.DataFrame(rows, columns=columns)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: a row is a table of its own; a marked cell is named by its row's first cell and its column."""

@@ -8,6 +8,7 @@ from emobox_hf.results.predictions import (
     read_prediction_table,
     read_predictions,
 )
+from emobox_hf.results.probe_file import PROBE, KeptProbe, ProbeFile, read_probes
 from emobox_hf.results.records import (
     RECORD,
     SCHEMA,
@@ -35,6 +36,7 @@ __all__ = [
     "ALL_LAYERS",
     "LAST",
     "PREDICTIONS",
+    "PROBE",
     "RECORD",
     "SCHEMA",
     "AudioSettings",
@@ -43,8 +45,10 @@ __all__ = [
     "FeatureSettings",
     "FoldPredictions",
     "FoldRecord",
+    "KeptProbe",
     "LayerRecord",
     "PartitionSettings",
+    "ProbeFile",
     "RunRecord",
     "RunSettings",
     "ScoreSummary",
@@ -57,6 +61,7 @@ __all__ = [
     "pool_folds",
     "read_prediction_table",
     "read_predictions",
+    "read_probes",
     "read_record",
     "record_to_json",
     "summarize",

@@ -16,6 +16,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file, write_text
 from emobox_hf.results.earlier import bring_up_to_date
 from emobox_hf.results.predictions import PREDICTIONS, FoldPredictions, read_predictions, write_predictions
+from emobox_hf.results.probe_file import PROBE, ProbeFile, write_probes
 from emobox_hf.results.settings import RunSettings, from_json, tells_length, to_json
 from emobox_hf.results.summary import ScoreSummary, summarize
 
@@ -131,9 +132,14 @@ def is_finished(folder: Path) -> bool:
     return (folder / RECORD).is_file()
 
 
-def write_run(folder: Path, record: RunRecord, predictions: Sequence[FoldPredictions]) -> None:
-    """Write the predictions, then the record; either is whole or absent."""
-    (folder / RECORD).unlink(missing_ok=True)
+def write_run(
+    folder: Path, record: RunRecord, predictions: Sequence[FoldPredictions], probes: ProbeFile | None = None
+) -> None:
+    """Write the predictions and the trained probes, then the record; each is whole or absent."""
+    for name in (RECORD, PROBE):
+        (folder / name).unlink(missing_ok=True)
+    if probes is not None:
+        write_probes(folder, probes)
     with whole_file(folder / PREDICTIONS) as part:
         write_predictions(part, predictions, record.labels)
     write_text(folder / RECORD, json.dumps(record_to_json(record), indent=1, ensure_ascii=False) + "\n")

@@ -12,9 +12,10 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from emobox_hf.audio import RESAMPLERS
+from emobox_hf.audio import RESAMPLERS, Waveform, read_waveform, resample
 from emobox_hf.dataclass_reader import read_as
 from emobox_hf.options import describe, option
 from emobox_hf.precision import AUTO, Precision, PrecisionChoice, StorageDtype
@@ -130,6 +131,14 @@ class AudioSettings:
         30.0, help="leave longer clips out, as EmoBox does; inf keeps them", show="clips to {:g} s".format
     )
     on_error: Literal["stop", "skip"] = option("stop", help="skip: record clips that are missing or broken")
+
+    def read_file(self, path: Path, channels: Mapping[int, int]) -> Waveform:
+        """Samples of a file that belongs to no corpus, see `audio.read_waveform`."""
+        return read_waveform(path, channels=channels, resampler=self.resampler)
+
+    def resample(self, waveform: Waveform, rate_hz: int) -> Waveform:
+        """A waveform at 16 kHz, float32 (samples,)."""
+        return resample(waveform, rate_hz, self.resampler)
 
     def refuse_length(self, duration_s: float) -> str:
         """The reason why a clip of this length is left out; empty where it is not."""

@@ -39,6 +39,13 @@ def test_every_combination_of_the_grid_is_a_run(tmp_path: Path) -> None:
     }
 
 
+def test_a_flag_that_is_on_by_default_is_taken_back_by_false(tmp_path: Path) -> None:
+    path = tmp_path / "two.toml"
+    for text, is_kept in (("", True), ("save_probe = true", True), ("save_probe = false", False)):
+        path.write_text(SERIES.replace("[grid]", f"{text}\n[grid]"), encoding="utf-8")
+        assert {one.places.save_probe for one in load_series(str(path)).requests} == {is_kept}
+
+
 @pytest.mark.parametrize("name", list_series())
 def test_the_experiments_of_the_package_are_whole(name: str) -> None:
     from emobox_hf.report.kinds import KINDS

@@ -7,9 +7,11 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import REAL_CACHE, fetch_or_skip
 
+from emobox_hf import load_run, predict
 from emobox_hf.cli.main import main
 from emobox_hf.corpora.configurations import list_folds
 from emobox_hf.corpora.folds import partition
@@ -119,6 +121,16 @@ def test_the_readme_shows_what_the_demo_prints_but_for_digits(demo: tuple[Path, 
         return f"{re.sub(r'(rate|epoch)? *[0-9.]+', ' N', ours)}{end}{rest}".strip().splitlines()
 
     assert comparable(printed) == comparable(shown.partition("\n```")[0])
+
+
+def test_files_of_a_test_part_get_the_demo_s_predictions(demo: tuple[Path, str], polish: Path) -> None:
+    """By whisper's encoder and the paper's head, in other batches than those of the run."""
+    folder, printed = demo
+    run = load_run(folder / find_run(printed))
+    rows = run.predictions.to_pandas().query("fold == 'fold3'").iloc[::9]
+    found = predict(run, [polish / path for path in rows.path], fold="fold3").to_pandas()
+    columns = [f"p_{label}" for label in run.labels]
+    np.testing.assert_allclose(found[columns], rows[columns], rtol=0, atol=1e-3)
 
 
 def test_the_demo_s_record_is_printed_as_json(
