@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from emobox_hf.api.predictions import Predictions, collect
 from emobox_hf.api.runs import Place, Run, load_run
+from emobox_hf.api.tracking import run_and_report
 from emobox_hf.experiments.prediction_request import FileChoice, ProbeChoice
 from emobox_hf.experiments.request import SECTIONS, make_request, read_defaults
-from emobox_hf.experiments.run import run_probe
 from emobox_hf.options import check_names, read_options, sign
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def probe(**options: Any) -> Run:
     ...
     emobox_hf.errors.InputError: head: no 'liner'; did you mean 'linear'?
     """
-    return load_run(run_probe(make_request(**read_defaults() | options)))
+    return load_run(run_and_report(make_request(**read_defaults() | options)))
 
 
 @sign(ProbeChoice, FileChoice)

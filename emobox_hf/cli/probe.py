@@ -73,12 +73,12 @@ def probe_command(argv: Sequence[str] | None = None, *, prog: str, given: argpar
 
 def run_and_show(request: "ProbeRequest", *, as_json: bool = False) -> Path:
     """Do a run and, on the first process of a launch, print its table and where it lies; its folder."""
+    from emobox_hf.api.tracking import run_and_report
     from emobox_hf.experiments.launch import is_first_process
-    from emobox_hf.experiments.run import run_probe
     from emobox_hf.report.run_table import run_table
     from emobox_hf.results import RECORD, read_record, record_to_json
 
-    folder = run_probe(request)
+    folder = run_and_report(request)
     if is_first_process():
         record = read_record(folder)
         if as_json:

@@ -105,6 +105,9 @@ class Places:
     )
     output: Path = option(Path("runs"), help="where runs are kept")
     save_probe: bool = option(True, help="keep the trained probes beside the record, for `emobox predict`")
+    report_to: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = option(
+        (), help="trackers that are told of a run that is done now: settings, validation curves, scores, confusion"
+    )
     overwrite: bool = option(False, help="run again what is finished")
 
 

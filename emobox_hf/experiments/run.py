@@ -1,17 +1,26 @@
 """One run from a request to its record, to be read downwards; each step is one call into this wing."""
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emobox_hf.experiments.environment import forget_device_peak
 from emobox_hf.experiments.launch import join_group
 from emobox_hf.experiments.plan import plan_run
 from emobox_hf.experiments.request import ProbeRequest
-from emobox_hf.results import write_run
+from emobox_hf.probes.jobs import Probed
+from emobox_hf.results import RunRecord, write_run
+
+Report = Callable[[Path, RunRecord, Sequence[Probed]], object]
 
 
-def run_probe(request: ProbeRequest) -> Path:
+def run_probe(request: ProbeRequest, *, report: Report | None = None) -> Path:
     """Do what is asked, unless it is done: plan, extract, train, score, write. The run's folder.
+
+    Args:
+        request: What is asked for.
+        report: Is called at the end, on the first process, with the folder of a run that was done now, its record and
+            its probes.
 
     Raises:
         InputError: What is asked for does not exist or does not fit, or a clip cannot be read.
@@ -40,5 +49,7 @@ def run_probe(request: ProbeRequest) -> Path:
     if accelerator.is_main_process:
         record, predictions = score_run(plan, features, probed, accelerator, seconds=seconds)
         write_run(plan.folder, record, predictions, keep_probes(plan, probed))
+        if report:
+            report(plan.folder, record, probed)
     accelerator.wait_for_everyone()
     return plan.folder

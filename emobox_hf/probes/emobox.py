@@ -16,7 +16,7 @@ from emobox_hf.errors import InputError
 from emobox_hf.probes.adam import Adam
 from emobox_hf.probes.batches import Batch, BatchSource, list_batches
 from emobox_hf.probes.heads import EmoboxHead, scale_learning_rate
-from emobox_hf.probes.jobs import Candidate, Indices, Job, Learned
+from emobox_hf.probes.jobs import Candidate, Curve, Indices, Job, Learned
 from emobox_hf.scores import fit_temperature, ua
 
 
@@ -82,6 +82,7 @@ class Trained(NamedTuple):
     test_probabilities: NDArray[np.float32]
     temperature: float
     learned: Learned
+    curves: tuple[Curve, ...]
 
 
 History = list[list[list[Validation]]]
@@ -273,9 +274,15 @@ def _predict_test(
             tested[index, : len(job.test)].softmax(dim=-1).cpu().numpy(),
             fit_temperature(seen[index, : len(job.validation)].cpu().numpy(), source.data.labels[job.validation]),
             _keep(weights, index),
+            tuple(map(_curve, settings.learning_rates, history[index])),
         )
         for index, job in enumerate(jobs)
     ]
+
+
+def _curve(learning_rate: float, epochs: Sequence[Validation]) -> Curve:
+    uas, losses = zip(*epochs, strict=True)
+    return Curve(f"learning_rate {learning_rate:g}", uas, losses)
 
 
 def _keep(weights: Weights, index: int) -> Learned:

@@ -72,6 +72,21 @@ class Candidate:
     is_converged: bool | None = None
 
 
+@dataclass(frozen=True)
+class Curve:
+    """What a training looked like from its validation part.
+
+    Attributes:
+        name: The candidate, such as `learning_rate 0.001`.
+        ua: UA after each epoch, 0 to 1.
+        loss: Mean cross-entropy after each epoch.
+    """
+
+    name: str
+    ua: tuple[float, ...]
+    loss: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class ProbeResult:
     """A trained probe: what validation chose, and the probabilities of the test part.
@@ -91,6 +106,7 @@ class ProbeResult:
             fitted before any refit.
         layer_weights: What a learned weighted sum gives to each layer, adding up to 1; None where there is no sum.
         learned: What the test part was predicted with; None where it is not kept, as of layers that are not scored.
+        curves: One a candidate, of a head that is trained in epochs.
     """
 
     fold: str
@@ -104,6 +120,7 @@ class ProbeResult:
     temperature: float = 1.0
     layer_weights: tuple[float, ...] | None = None
     learned: Learned | None = None
+    curves: tuple[Curve, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -73,16 +73,17 @@ def train_probes(
             ProbeResult(
                 fold=job.fold,
                 seed=job.seed,
-                chosen=chosen.choice,
-                validation_ua=chosen.validation_ua,
-                candidates=tuple(candidates),
-                test_probabilities=probabilities,
+                chosen=one.chosen.choice,
+                validation_ua=one.chosen.validation_ua,
+                candidates=tuple(one.candidates),
+                test_probabilities=one.test_probabilities,
                 untrained_classes=untrained_classes(data.labels, job),
                 seconds=seconds,
-                temperature=temperature,
-                learned=learned,
+                temperature=one.temperature,
+                learned=one.learned,
+                curves=one.curves,
             )
-            for job, (candidates, chosen, probabilities, temperature, learned) in zip(stack, trained, strict=True)
+            for job, one in zip(stack, trained, strict=True)
         ]
 
     size = _stack_size(source, settings)

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file
 from emobox_hf.report.table import Estimate, Table, value_of_cell
-from emobox_hf.results import read_record
+from emobox_hf.results import RunRecord, read_record
 from emobox_hf.scores import Ranking
 
 
@@ -21,7 +22,25 @@ def draw_confusion(folder: Path) -> Path:
     Raises:
         InputError: matplotlib is not installed.
     """
-    record = read_record(folder)
+    return _save(_confusion_figure(read_record(folder)), folder / "confusion.png")
+
+
+def confusion_pixels(record: RunRecord) -> NDArray[np.uint8]:
+    """The same figure as pixels, uint8 (height, width, 3).
+
+    Raises:
+        InputError: matplotlib is not installed.
+    """
+    figure = _confusion_figure(record)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)  # untyped in matplotlib
+    canvas.draw()
+    pixels: NDArray[np.uint8] = np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+    return pixels
+
+
+def _confusion_figure(record: RunRecord) -> Any:
     counts = np.sum([fold.scores["confusion_matrix"] for fold in record.folds], axis=0)  # (classes, classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = 2 + 0.7 * len(counts)
@@ -42,7 +61,7 @@ def draw_confusion(folder: Path) -> Path:
         fontsize=10,
     )
     figure.colorbar(image, ax=axes, label="share of the reference", shrink=0.8)
-    return _save(figure, folder / "confusion.png")
+    return figure
 
 
 def draw_layers(tables: Sequence[Table], path: Path) -> Path:

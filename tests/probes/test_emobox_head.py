@@ -110,7 +110,7 @@ def test_a_stack_equals_plain_loops_that_train_one_probe_each():
     # So close are the classes that the best epoch is not the last one.
     source, jobs = make_source(distance=0.3), uneven_jobs()
     best_epochs = set()
-    for job, (candidates, chosen, probabilities, _) in zip(
+    for job, (candidates, chosen, probabilities, *_) in zip(
         jobs, train_stack(source, jobs, SETTINGS, tick=abs), strict=True
     ):
         plain = {}
@@ -155,7 +155,7 @@ def test_best_ua_then_lower_loss_then_the_earlier(history, best):
 def test_test_items_are_predicted_with_the_chosen_weights_only():
     """The chosen learning rate alone, in a run of its own, gives the same probabilities."""
     source, job = make_source(distance=0.6), list_jobs(make_splits(), SETTINGS.seeds)[0]
-    candidates, chosen, probabilities, _ = train_alone(source, job, SETTINGS)
+    candidates, chosen, probabilities, *_ = train_alone(source, job, SETTINGS)
     assert len(candidates) == 2
     alone = train_alone(source, job, replace(SETTINGS, learning_rates=(chosen.choice["learning_rate"],)))
     np.testing.assert_allclose(alone.test_probabilities, probabilities, atol=1e-5)
