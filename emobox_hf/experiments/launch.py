@@ -42,7 +42,8 @@ def find_place(environment: Mapping[str, str] = os.environ) -> Place:
     is kept on another by default.
 
     Raises:
-        InputError: The launcher's variables are no numbers, or do not fit each other.
+        InputError: The launcher's variables are no numbers, or do not fit each other; or there is no device of the name
+            that accelerate is told.
     """
     rank, world_size, local_rank = _read_variables(environment)
     device = _choose_device(local_rank, environment)
@@ -66,6 +67,11 @@ def is_first_process() -> bool:
 def asks_for_cpu(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether accelerate is told to leave GPUs alone, in any of its words."""
     return environment.get("ACCELERATE_USE_CPU", "false").lower() in ("1", "true", "t", "yes", "y", "on")
+
+
+def asked_device(environment: Mapping[str, str] = os.environ) -> str:
+    """The device that accelerate is told to take, such as `cuda:1` or `cpu`; empty where it chooses."""
+    return environment.get("ACCELERATE_TORCH_DEVICE") or ("cpu" if asks_for_cpu(environment) else "")
 
 
 def speaks(environment: Mapping[str, str] = os.environ) -> bool:
@@ -121,10 +127,11 @@ def _choose_device(local_rank: int, environment: Mapping[str, str]) -> "torch.de
     import torch
 
     # Variables and order of accelerate, whose own state would wait for the other processes.
-    if named := environment.get("ACCELERATE_TORCH_DEVICE"):
-        return torch.device(named)
-    if asks_for_cpu(environment):
-        return torch.device("cpu")
+    if named := asked_device(environment):
+        try:
+            return torch.device(named)
+        except RuntimeError as error:
+            raise InputError(f"ACCELERATE_TORCH_DEVICE is a device such as cuda:1 or cpu, not {named!r}") from error
     if torch.backends.mps.is_available():
         return torch.device("mps")
     if torch.cuda.is_available():

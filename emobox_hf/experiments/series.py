@@ -12,10 +12,12 @@ from typing import Any
 
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.experiments.request import SECTIONS, ProbeRequest, parse_request
-from emobox_hf.options import is_on_by_default
+from emobox_hf.options import is_on_by_default, list_options
 
 SETTINGS = resources.files("emobox_hf.benchmarks").joinpath("settings")
 FIELDS = {"title", "report", "options", "grid", "pairs"}
+NO_SETTINGS = {"quiet", "verbose", "json"}
+"""What is said of a command, not of its runs."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def load_series(name: str, overrides: Sequence[str] = ()) -> Series:
     table = _read(name)
     if unknown := sorted(set(table) - FIELDS):
         raise InputError(f"{name}: unknown field {unknown[0]!r}{suggest(unknown[0], FIELDS)}")
+    _check_options(name, [*table.get("options", {}), *table.get("grid", {})])
     choices = [
         dict(zip(table.get("grid", {}), values, strict=True))
         for values in itertools.product(*table.get("grid", {}).values())
@@ -128,6 +131,20 @@ def _read(name: str) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected TOML, found {error}") from error
+
+
+def _check_options(name: str, options: Sequence[str]) -> None:
+    """Refuse what is no setting of a run, though the command line takes it, such as `quiet`."""
+    listed = [one for section in SECTIONS.values() for one in list_options(section).items()]
+    known = {option for option, _ in listed} | {
+        flag.removeprefix("--").replace("-", "_") for _, (_, shown) in listed for flag in shown.flags
+    }
+    for option in options:
+        plain = option.replace("-", "_")
+        if plain in NO_SETTINGS:
+            raise InputError(f"{name}: {option!r} is no setting of a run; say --{option} on the command line")
+        if plain not in known:
+            raise InputError(f"{name}: no option {option!r}{suggest(plain, known)}")
 
 
 def _list_pairs(name: str, table: Mapping[str, Any]) -> list[dict[str, Any]]:

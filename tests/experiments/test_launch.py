@@ -68,6 +68,8 @@ def test_each_process_takes_the_gpu_of_its_rank_and_makes_it_the_current_one(gpu
 def test_the_device_that_accelerate_is_told_is_taken(gpus: list[torch.device]) -> None:
     assert find_place({"ACCELERATE_TORCH_DEVICE": "cuda:1", **CPU}).device == gpus[-1] == torch.device("cuda", 1)
     assert find_place({"ACCELERATE_TORCH_DEVICE": "cpu"}).device == torch.device("cpu")
+    with pytest.raises(InputError, match="ACCELERATE_TORCH_DEVICE is a device such as cuda:1 or cpu, not 'gpu:1'"):
+        find_place({"ACCELERATE_TORCH_DEVICE": "gpu:1"})
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         path.write_text(f"processor\t: 0\nmodel name\t: Some CPU\n{flags}\n\nprocessor\t: 1\n", encoding="utf-8")
         monkeypatch.setattr(processor, "_CPUINFO", path)
         processor._flags.cache_clear()
-        monkeypatch.setattr(mixed_precision, "_cuda_capability", lambda: capability)
+        monkeypatch.setattr(mixed_precision, "_cuda_capability", lambda number: None if number else capability)
 
     yield pretend
     processor._flags.cache_clear()
@@ -62,6 +62,25 @@ def test_a_launch_that_asks_for_half_precision_goes_before_auto(machine: Any) ->
     # A launch says `no` where nobody asked, too.
     assert choose_precision("auto", {"ACCELERATE_MIXED_PRECISION": "no"}) == "bf16"
     assert choose_precision("auto", {"ACCELERATE_USE_CPU": "true"}) == "no"
+
+
+@pytest.mark.parametrize(
+    ("device", "flags", "expected"),
+    [
+        ("cpu", AVX2, "no"),
+        ("cpu", AVX512, "bf16"),
+        ("cuda", AVX2, "bf16"),
+        ("cuda:0", AVX2, "bf16"),
+        ("cuda:1", AVX512, "no"),
+        ("mps", AVX512, "no"),
+    ],
+)
+def test_auto_is_for_the_device_that_accelerate_is_told(
+    machine: Any, device: str, flags: str, expected: str
+) -> None:
+    machine(flags, (9, 0))
+    assert choose_precision("auto", {"ACCELERATE_TORCH_DEVICE": device}) == expected
+    assert choose_precision("auto", {"ACCELERATE_TORCH_DEVICE": device, "ACCELERATE_USE_CPU": "true"}) == expected
 
 
 def test_an_emulated_precision_is_told_in_a_line_and_a_native_one_is_not(

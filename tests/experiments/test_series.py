@@ -86,6 +86,10 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
         ("title = ", "expected TOML"),
         ("[gird]\nencoder = []", "unknown field 'gird'; did you mean 'grid'"),
         ("[pairs]\ncorpus = []", r"\[pairs\] takes corpora"),
+        ("[options]\nquiet = true", "'quiet' is no setting of a run; say --quiet on the command line"),
+        ("[grid]\nverbose = [true, false]", "'verbose' is no setting of a run; say --verbose on the command line"),
+        ("[options]\nhelp = true", "no option 'help'"),
+        ("[options]\nmixed-precison = 'auto'", "no option 'mixed-precison'; did you mean 'mixed_precision'"),
     ],
 )
 def test_a_file_that_says_something_else_is_refused(tmp_path: Path, text: str, message: str) -> None:
