@@ -15,6 +15,7 @@ from emobox_hf.experiments.source import Source, list_clips
 from emobox_hf.features import (
     Clip,
     DamagedShardError,
+    Decoders,
     FeatureStore,
     RaggedFrames,
     extract,
@@ -143,21 +144,22 @@ def fill_store(plan: Plan, source: Source, place: Place) -> Filled:
     stored = _read_keys(store)
     if all(clip.key in stored for clip in clips):
         return Filled(left_out, 0.0, time.perf_counter() - started)
-    if place.rank == 0:
-        warn_of_emulation(plan.settings.precision, str(place.device).partition(":")[0])
-    with progress(f"load {plan.request.encoder.name}", is_shown=place.rank == 0, only="lines"):
-        encoder = load_for(plan.settings, plan.identity, place.device)
-    report = extract(
-        clips,
-        encoder,
-        store,
-        batch_s=plan.request.work.batch_s or encoder.batch_s,
-        n_workers=plan.request.work.workers,
-        on_error=plan.settings.audio.on_error,
-        rank=place.rank,
-        world_size=place.world_size,
-        progress=True,
-    )
+    with Decoders(clips, n_workers=plan.request.work.workers, device_type=place.device.type) as decoders:
+        if place.rank == 0:
+            warn_of_emulation(plan.settings.precision, place.device.type)
+        with progress(f"load {plan.request.encoder.name}", is_shown=place.rank == 0, only="lines"):
+            encoder = load_for(plan.settings, plan.identity, place.device)
+        report = extract(
+            clips,
+            encoder,
+            store,
+            batch_s=plan.request.work.batch_s or encoder.batch_s,
+            decoders=decoders,
+            on_error=plan.settings.audio.on_error,
+            rank=place.rank,
+            world_size=place.world_size,
+            progress=True,
+        )
     left_out |= {clip.key: clip.reason for clip in report.left_out}
     return Filled(left_out, report.audio_s, time.perf_counter() - started)
 

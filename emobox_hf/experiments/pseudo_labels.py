@@ -149,12 +149,11 @@ def _predict(
 ) -> "Iterator[tuple[Clip, NDArray[np.float32] | InputError]]":
     """Each clip with float32 (labels,), or with why it has none; in batches, longest clips first."""
     from emobox_hf.features.batching import make_batches
-    from emobox_hf.features.decoding import decode_ahead, default_workers
+    from emobox_hf.features.decoding import decode_ahead
     from emobox_hf.features.passes import Passes
 
     durations_s = [clip.duration_s for clip in clips]
     batches = [[clips[index] for index in batch] for batch in make_batches(durations_s, batch_s=batch_s)]
-    n_workers = default_workers() if n_workers is None else n_workers
     passes = Passes(lambda waveforms: list(classifier.predict(waveforms)))  # a row a waveform
     with progress("label", total=round(sum(durations_s)), unit=" s of audio") as advance:
         for batch in decode_ahead(batches, n_workers=n_workers):

@@ -1,6 +1,6 @@
 """The FeatureStore and extraction into it: ragged, half precision, resumable, any number of processes."""
 
-from emobox_hf.features.decoding import Clip
+from emobox_hf.features.decoding import Clip, Decoders
 from emobox_hf.features.extraction import ExtractionReport, LeftOut, extract
 from emobox_hf.features.key import FeatureKey
 from emobox_hf.features.passes import SupportsEncode
@@ -11,6 +11,7 @@ from emobox_hf.features.store import FeatureStore
 __all__ = [
     "Clip",
     "DamagedShardError",
+    "Decoders",
     "ExtractionReport",
     "FeatureKey",
     "FeatureStore",

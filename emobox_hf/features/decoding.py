@@ -3,24 +3,32 @@
 import atexit
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
+import traceback
 import weakref
 from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
 
 from emobox_hf.cores import count_cores
 from emobox_hf.errors import InputError
 
 Waveform = NDArray[np.float32]
 
-MAX_WORKERS = 8  # eight cores decode and resample several thousand seconds of audio a second
+MAX_WORKERS = {"cpu": 8}
+"""Where the encoder computes on cores, eight of them decode more than it takes."""
+MAX_WORKERS_OF_A_GPU = 32
+"""A GPU takes the sound of 13,000 seconds in one, and leaves the cores alone."""
 BATCHES_AHEAD = 2  # of each worker: one in the making while another waits
 
 
@@ -45,68 +53,175 @@ Loaded = tuple[Clip, Waveform | InputError]
 """A clip with its waveform, or with the reason why there is none."""
 
 
-def decode_ahead(batches: Sequence[Sequence[Clip]], *, n_workers: int) -> Generator[list[Loaded], None, None]:
-    """Each batch with its waveforms, in the order given; each worker is at most `BATCHES_AHEAD` batches ahead.
+class Decoders:
+    """Processes that decode clips, from when it is made to when its block ends; without workers this process does.
 
-    Args:
-        batches: Clips that are encoded together.
-        n_workers: Processes that decode; 0 decodes here, when a batch is asked for.
-
-    Raises:
-        Exception: Whatever reading a clip raised that is no InputError.
+    Made before a model is loaded, they share none of its memory: where a process has been forked, what it shares with
+    its parent is copied page by page as either of them writes to it, which slows the first seconds of a pass.
     """
-    n_workers = min(n_workers, len(batches))
-    loader: DataLoader[list[Waveform | InputError]] = DataLoader(
-        _Batches(batches),
-        batch_size=None,
-        num_workers=n_workers,
-        prefetch_factor=BATCHES_AHEAD if n_workers else None,
-        # Arrays go through a pipe as they are; tensors would need shared memory, of which a container has little.
-        collate_fn=_as_is,
-        worker_init_fn=_live_and_die_with_parent,
-        generator=torch.Generator(),  # else a number is drawn from the caller's
-    )
-    sounds = iter(loader)
-    if n_workers:
-        _RUNNING.add(sounds)
-    try:
-        for batch in batches:
-            yield list(zip(batch, next(sounds), strict=True))
-    finally:
-        _stop(sounds)
+
+    def __init__(self, clips: Sequence[Clip], *, n_workers: int | None = None, device_type: str = "cpu") -> None:
+        """Start them.
+
+        Args:
+            clips: All that will be asked for, or more.
+            n_workers: Processes that decode; 0 decodes here, when a batch is asked for; None for what suits the machine.
+            device_type: Where the encoder computes.
+
+        Raises:
+            InputError: `n_workers` is negative.
+        """
+        n_workers = default_workers(device_type) if n_workers is None else n_workers
+        if n_workers < 0:
+            raise InputError(f"n_workers is a number of processes, 0 or more, not {n_workers}")
+        self._clips = list(clips)
+        self._numbers = {clip.key: number for number, clip in enumerate(clips)}
+        self._workers = [_Worker(self._clips) for _ in range(min(n_workers, len(clips)))]
+        _RUNNING.add(self)
+
+    def __enter__(self) -> Self:
+        """The decoders, started."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End the processes."""
+        self.stop()
+
+    def decode(self, batches: Sequence[Sequence[Clip]]) -> Generator[list[Loaded], None, None]:
+        """Each batch with its waveforms, in the order given; each worker is at most `BATCHES_AHEAD` batches ahead.
+
+        Raises:
+            Exception: Whatever reading a clip raised that is no InputError.
+        """
+        if not self._workers:
+            for batch in batches:
+                yield [(clip, _read(clip)) for clip in batch]
+            return
+        n_workers = len(self._workers)
+        tasks = [[self._numbers[clip.key] for clip in batch] for batch in batches]
+        for number, task in enumerate(tasks[: BATCHES_AHEAD * n_workers]):
+            self._workers[number % n_workers].ask(task)
+        # The next batch comes out of its pipe while the encoder is at work on this one.
+        with ThreadPoolExecutor(1, thread_name_prefix="decoded") as thread:
+            try:
+                waiting = [thread.submit(self._workers[0].answer)] if tasks else []
+                for number, batch in enumerate(batches):
+                    sounds = waiting.pop().result()
+                    if number + 1 < len(batches):
+                        waiting.append(thread.submit(self._workers[(number + 1) % n_workers].answer))
+                    if number + BATCHES_AHEAD * n_workers < len(tasks):
+                        self._workers[number % n_workers].ask(tasks[number + BATCHES_AHEAD * n_workers])
+                    yield list(zip(batch, sounds, strict=True))
+            except BaseException:
+                self.stop()  # else the thread would wait for the next batch
+                raise
+
+    def stop(self) -> None:
+        """End the processes, whatever they are at."""
+        _RUNNING.discard(self)
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+        self._workers = []
 
 
-_RUNNING: "weakref.WeakSet[Any]" = weakref.WeakSet()
+def decode_ahead(
+    batches: Sequence[Sequence[Clip]], *, n_workers: int | None = None
+) -> Generator[list[Loaded], None, None]:
+    """Each batch with its waveforms, see `Decoders.decode`, by processes that are started now and end with it."""
+    with Decoders([clip for batch in batches for clip in batch], n_workers=n_workers) as decoders:
+        yield from decoders.decode(batches)
+
+
+_RUNNING: "weakref.WeakSet[Decoders]" = weakref.WeakSet()
 
 
 @atexit.register  # after multiprocessing's own, hence called before it
 def _stop_all() -> None:
-    """Stop workers of loaders that an error keeps alive: at exit multiprocessing waits for them, and they for it."""
-    for sounds in list(_RUNNING):
-        _stop(sounds)
+    """Stop decoders that an error keeps alive: at exit multiprocessing waits for their processes, which wait too."""
+    for decoders in list(_RUNNING):
+        decoders.stop()
 
 
-def _stop(sounds: Any) -> None:
-    if sounds in _RUNNING:
-        _RUNNING.discard(sounds)
-        sounds._shutdown_workers()
-
-
-def default_workers(environment: Mapping[str, str] = os.environ) -> int:
+def default_workers(device_type: str = "cpu", environment: Mapping[str, str] = os.environ) -> int:
     """How many processes decode by default: a core each, but one for the model; cores are shared with `torchrun`'s."""
     n_processes = max(1, int(environment.get("LOCAL_WORLD_SIZE") or 1))
-    return min(MAX_WORKERS, max(0, count_cores() // n_processes - 1))
+    most = MAX_WORKERS.get(device_type, MAX_WORKERS_OF_A_GPU)
+    return min(most, max(0, count_cores() // n_processes - 1))
 
 
-class _Batches(Dataset[list[Waveform | InputError]]):
-    def __init__(self, batches: Sequence[Sequence[Clip]]) -> None:
-        self.batches = batches
+class _Worker:
+    """A process that decodes clips, and the pipe to it.
 
-    def __len__(self) -> int:
-        return len(self.batches)
+    A task is a list of numbers of clips. The answer is a list of shapes, dtypes and errors, and then the samples of all
+    arrays as they lie in memory; through pickle they would be copied again.
+    """
 
-    def __getitem__(self, number: int) -> list[Waveform | InputError]:
-        return [_read(clip) for clip in self.batches[number]]
+    def __init__(self, clips: Sequence[Clip]) -> None:
+        self.pipe, theirs = multiprocessing.Pipe()
+        self.process: BaseProcess = multiprocessing.Process(target=_work, args=(clips, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def ask(self, task: Sequence[int]) -> None:
+        """Give it something to do."""
+        try:
+            self.pipe.send(task)
+        except OSError as error:
+            raise self._died() from error
+
+    def answer(self) -> list[Waveform | InputError]:
+        """What came of the oldest task that is not answered; waits for it."""
+        try:
+            found = self.pipe.recv()
+            if isinstance(found, BaseException):
+                raise found
+            return [one if isinstance(one, InputError) else self._receive(*one) for one in found]
+        except (EOFError, ConnectionError) as error:
+            raise self._died() from error
+
+    def _receive(self, shape: tuple[int, ...], dtype: str) -> Waveform:
+        array = np.empty(shape, dtype)
+        if array.size:
+            self.pipe.recv_bytes_into(array.data.cast("B"))
+        return array
+
+    def _died(self) -> RuntimeError:
+        self.process.join()
+        return RuntimeError(
+            f"a process that decodes sound ended with exit code {self.process.exitcode}; if memory was short, take "
+            "fewer of them: --workers"
+        )
+
+
+def _work(clips: Sequence[Clip], pipe: Connection) -> None:
+    """What a worker does until it is stopped."""
+    _live_and_die_with_parent()
+    while True:
+        task = pipe.recv()
+        try:
+            sounds = [_read(clips[number]) for number in task]
+        except Exception as error:
+            error.add_note(f"in a process that decodes sound:\n{traceback.format_exc()}")
+            pipe.send(_as_sent(error))
+            continue
+        arrays = {i: np.ascontiguousarray(one) for i, one in enumerate(sounds) if isinstance(one, np.ndarray)}
+        pipe.send([(arrays[i].shape, arrays[i].dtype.str) if i in arrays else one for i, one in enumerate(sounds)])
+        for array in arrays.values():
+            if array.size:
+                pipe.send_bytes(array.data.cast("B"))
+
+
+def _as_sent(error: Exception) -> Exception:
+    """An error that goes through a pipe: itself, or its words where it is of a kind that pickle does not take."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever its class does when it is made again
+        return RuntimeError("\n".join([str(error), *error.__notes__]))
+    return error
 
 
 def _read(clip: Clip) -> Waveform | InputError:
@@ -116,18 +231,15 @@ def _read(clip: Clip) -> Waveform | InputError:
         return InputError(str(error))  # a bare one, since it may have to go through a pipe
 
 
-def _as_is(batch: Any) -> Any:
-    return batch
-
-
-def _live_and_die_with_parent(_: int) -> None:
+def _live_and_die_with_parent() -> None:
     """Leave signals to the parent, which stops its workers when it stops, and end when it is there no more.
 
-    A worker of torch leaves its loop when the parent is gone, then waits for ever for a reader of what it has queued;
-    so a thread ends the process.
+    A worker that has something to send would wait for ever for a reader; so a thread ends the process. What torch
+    computes for a resampler is computed on the one core: its threads are the parent's and were not forked.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

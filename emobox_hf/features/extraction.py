@@ -15,7 +15,7 @@ from typing import Literal, NoReturn
 
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.features.batching import make_batches, share_batches
-from emobox_hf.features.decoding import Clip, Waveform, decode_ahead, default_workers
+from emobox_hf.features.decoding import Clip, Decoders, Waveform, decode_ahead
 from emobox_hf.features.passes import Passes, SupportsEncode, fetch
 from emobox_hf.features.store import FeatureStore
 from emobox_hf.features.writing import ShardWriter
@@ -65,6 +65,7 @@ def extract(
     batch_s: float = 60.0,
     shard_s: float = 600.0,
     n_workers: int | None = None,
+    decoders: Decoders | None = None,
     on_error: Literal["stop", "skip"] = "stop",
     rank: int = 0,
     world_size: int = 1,
@@ -83,6 +84,7 @@ def extract(
         batch_s: Seconds in one batch at most, counted after padding to its longest clip.
         shard_s: Seconds of audio in one shard at most; a slow encoder's shards are smaller, see `writing.FLUSH_S`.
         n_workers: Processes that decode ahead of the encoder, 0 to decode in this one; None for what suits the machine.
+        decoders: Processes that are there already and know all clips; `n_workers` are started otherwise.
         on_error: "stop" stores what is done and raises; "skip" leaves the clip out and reports it.
         rank: Number of this process.
         world_size: Number of processes.
@@ -92,12 +94,12 @@ def extract(
         InputError: Two clips have one key, a size is not positive, or a clip fails and `on_error` is "stop".
     """
     started = time.perf_counter()
-    _check(clips, batch_s=batch_s, shard_s=shard_s, n_workers=n_workers)
+    _check(clips, batch_s=batch_s, shard_s=shard_s)
     share = _share(clips, encoder, batch_s=batch_s, rank=rank, world_size=world_size)
     stored = store.keys()
     missing = [[clip for clip in batch if clip.key not in stored] for batch in share]
     batches = [batch for batch in missing if batch]
-    n_workers = default_workers() if n_workers is None else n_workers
+    decoded_batches = decoders.decode(batches) if decoders else decode_ahead(batches, n_workers=n_workers)
 
     left_out: list[LeftOut] = []
 
@@ -115,7 +117,7 @@ def extract(
         _sigterm_like_ctrl_c(),
         shown("extract", total=math.ceil(total_s), unit=" s of audio", is_shown=progress and rank == 0) as advance,
         ShardWriter(store, writer=rank, shard_s=shard_s, report=advance) as writer,
-        closing(decode_ahead(batches, n_workers=n_workers)) as decoded,
+        closing(decoded_batches) as decoded,
     ):
         for batch in decoded:
             readable: list[tuple[Clip, Waveform]] = []
@@ -143,12 +145,10 @@ def extract(
     )
 
 
-def _check(clips: Sequence[Clip], *, batch_s: float, shard_s: float, n_workers: int | None) -> None:
+def _check(clips: Sequence[Clip], *, batch_s: float, shard_s: float) -> None:
     for name, seconds in (("batch_s", batch_s), ("shard_s", shard_s)):
         if not seconds > 0:
             raise InputError(f"{name} is a number of seconds above 0, not {seconds}")
-    if n_workers is not None and n_workers < 0:
-        raise InputError(f"n_workers is a number of processes, 0 or more, not {n_workers}")
     times = Counter(clip.key for clip in clips)
     if twice := sorted(key for key, n in times.items() if n > 1):
         raise InputError(f"each clip needs a key of its own, but these come twice: {first_five(twice)}")

@@ -13,7 +13,7 @@ from toy_clips import KEY, ToyEncoder, make_clips, make_waveform
 from emobox_hf import cores
 from emobox_hf.errors import InputError
 from emobox_hf.features import FeatureStore, LeftOut, decoding, extract
-from emobox_hf.features.decoding import BATCHES_AHEAD, decode_ahead, default_workers
+from emobox_hf.features.decoding import BATCHES_AHEAD, Decoders, decode_ahead, default_workers
 
 
 def read_where(number):
@@ -110,7 +110,51 @@ def test_extraction_with_workers_gives_the_same_bits(tmp_path):
 )
 def test_workers_by_default_leave_a_core_to_each_process(monkeypatch, n_cores, environment, expected):
     monkeypatch.setattr(decoding, "count_cores", lambda: n_cores)
-    assert default_workers(environment) == expected
+    assert default_workers("cpu", environment) == expected
+
+
+def test_a_gpu_leaves_more_cores_to_workers(monkeypatch):
+    for n_cores, expected in ((2, 1), (16, 15), (64, 32)):
+        monkeypatch.setattr(decoding, "count_cores", lambda n_cores=n_cores: n_cores)
+        assert default_workers("cuda", {}) == expected
+    assert default_workers("cuda", {"LOCAL_WORLD_SIZE": "8"}) == 7
+
+
+def die(number):
+    os._exit(3)
+
+
+def test_a_worker_that_dies_is_told_with_what_to_do():
+    with pytest.raises(RuntimeError, match=r"ended with exit code 3; .*--workers"):
+        list(decode_ahead(batches_of(make_clips(8, read=die)), n_workers=2))
+    assert multiprocessing.active_children() == []
+
+
+class OddError(Exception):
+    def __init__(self, one, two):
+        super().__init__(f"{one} and {two}")
+
+
+def fail_oddly(number):
+    raise OddError(number, "two")
+
+
+def test_an_error_that_pickle_does_not_take_is_told_in_words():
+    with pytest.raises(Exception, match="0 and two"):
+        list(decode_ahead(batches_of(make_clips(8, read=fail_oddly)), n_workers=1))
+
+
+def test_decoders_serve_one_extraction_after_the_other_from_before_the_encoder_was_there(tmp_path):
+    clips = make_clips(20)
+    with Decoders(clips, n_workers=2) as decoders:
+        before = {child.pid for child in multiprocessing.active_children()}
+        assert len(before) == 2
+        for name in ("one", "two"):
+            store = FeatureStore.open(tmp_path / name, KEY)
+            extract(clips[5:], ToyEncoder(), store, batch_s=2.0, decoders=decoders)
+            assert len(store.keys()) == 15
+        assert {child.pid for child in multiprocessing.active_children()} == before
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize(
