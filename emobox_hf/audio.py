@@ -1,30 +1,36 @@
 """One utterance, or one audio or video file -> float32 (samples,), mono, 16 kHz; the only module that decodes.
 
+soundfile, soxr and PyAV are imported when something needs them; WAV files of integer PCM at 16 kHz need none of them.
+
 A file that cannot be given whole and right is refused with an `AudioError` that names it: a test set must not shrink or
 change unseen. What cannot be noticed is said here: an AVI file, or an MP3 that does not say its length, reads as a
 shorter one where it was cut at its end; flipped bits are noticed where a format has checksums, as FLAC and Ogg have.
 """
 
+import importlib.util
 import math
 import os
 import re
 import sys
 import tempfile
+import wave
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import soundfile
 
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
-from emobox_hf.errors import InputError, suggest
+from emobox_hf.errors import InputError, MissingPackageError, need, suggest
 from emobox_hf.ogg import find_ogg_damage
 from emobox_hf.sampling import SAMPLE_RATE_HZ
+
+if TYPE_CHECKING:
+    import soundfile
 
 RESAMPLERS = ("soxr", "torchaudio")
 
@@ -57,6 +63,8 @@ _DURATION_TOLERANCE_S = 0.2
 
 # A WAV written to a pipe cannot know its length and says one of these instead (FFmpeg, SoX).
 _UNKNOWN_LENGTH = 0x7FFFF000
+
+_PCM = (1, 2, 3, 4)  # bytes of a sample
 
 Waveform = np.ndarray[tuple[int], np.dtype[np.float32]]
 
@@ -170,6 +178,9 @@ def read_info(path: Path) -> AudioInfo:
         AudioError: as `read_waveform`, as far as a header shows it; or the header gives no length.
     """
     _check_file(path)
+    if is_plain(path) and not _has_soundfile():
+        with _open_pcm(path) as (wav, n_frames):
+            return AudioInfo(n_frames / wav.getframerate(), wav.getframerate(), wav.getnchannels())
     if is_plain(path):
         with _open_plain(path) as file:
             if file is not None:
@@ -205,6 +216,7 @@ def _encode(samples: np.ndarray[Any, Any], kind: str, coding: str) -> bytes:
     libsndfile writes into a file by itself. Into a buffer it would write by calls of Python, in which Ctrl-C is lost
     and leaves bytes that do not decode.
     """
+    soundfile = need("soundfile", "a sound file was to be written")
     with _scratch_file() as file:
         number = file.fileno()
         try:
@@ -247,9 +259,14 @@ def _cut(path: Path, start_s: float | None, end_s: float | None, rate: int, n_fr
     return first, min(last, n_frames)
 
 
+def _has_soundfile() -> bool:
+    return importlib.util.find_spec("soundfile") is not None
+
+
 @contextmanager
-def _open_plain(path: Path) -> Iterator[soundfile.SoundFile | None]:
+def _open_plain(path: Path) -> "Iterator[soundfile.SoundFile | None]":
     """The file opened by libsndfile, None if libsndfile does not read its kind; errors become `AudioError`."""
+    soundfile = need("soundfile", f"{path}: a sound file was to be read")
     file = None
     try:
         file = soundfile.SoundFile(path)
@@ -264,7 +281,7 @@ def _open_plain(path: Path) -> Iterator[soundfile.SoundFile | None]:
             file.close()
 
 
-def _knows_length(path: Path, file: soundfile.SoundFile) -> bool:
+def _knows_length(path: Path, file: "soundfile.SoundFile") -> bool:
     """Whether libsndfile knows how many samples there are; of an MP3 in a WAV, or without a tag, it guesses."""
     if file.subtype != "MPEG_LAYER_III":
         return True
@@ -280,7 +297,7 @@ def _knows_length(path: Path, file: soundfile.SoundFile) -> bool:
         return _LENGTH_TAGS.search(raw.read(_LENGTH_TAG_BYTES)) is not None
 
 
-def _check_promise(path: Path, file: soundfile.SoundFile) -> None:
+def _check_promise(path: Path, file: "soundfile.SoundFile") -> None:
     """Refuse a file whose header promises more samples than it holds; libsndfile reads it as a shorter one.
 
     libsndfile notes the disagreement in its log: `data : 32000 (should be 15978)`, in bytes, for WAV, AIFF and AU.
@@ -298,6 +315,8 @@ def _check_ogg(path: Path) -> None:
 
 def _read_plain(path: Path, start_s: float | None, end_s: float | None) -> tuple[np.ndarray[Any, Any], int] | None:
     """Float32 (channels, samples) and the sample rate, by libsndfile; only the segment is read."""
+    if not _has_soundfile():
+        return _read_pcm(path, start_s, end_s)
     with _open_plain(path) as file:
         if file is None:
             return None
@@ -313,9 +332,55 @@ def _read_plain(path: Path, start_s: float | None, end_s: float | None) -> tuple
 
 
 @contextmanager
+def _open_pcm(path: Path) -> Iterator[tuple[wave.Wave_read, int]]:
+    """A WAV file of integer PCM, opened where there is no soundfile, and how many frames it holds.
+
+    Raises:
+        MissingPackageError: It is of another kind, which only soundfile reads.
+        AudioError: It is cut short.
+    """
+    with open(path, "rb") as file, _begin_wav(path, file) as wav:
+        if wav.getsampwidth() not in _PCM:
+            raise _needs_soundfile(path, f"{8 * wav.getsampwidth()} bits a sample")
+        bytes_per_frame = wav.getsampwidth() * wav.getnchannels()
+        promised, held = wav.getnframes() * bytes_per_frame, path.stat().st_size - file.tell()
+        if held < promised < _UNKNOWN_LENGTH // bytes_per_frame * bytes_per_frame:
+            raise AudioError(f"{path}: cut short: its header promises {promised} bytes of samples, it holds {held}")
+        yield wav, min(promised, held) // bytes_per_frame
+
+
+def _begin_wav(path: Path, file: BinaryIO) -> wave.Wave_read:
+    try:
+        return wave.Wave_read(file)
+    except (wave.Error, EOFError) as error:
+        raise _needs_soundfile(path, str(error) or "no whole header") from error
+
+
+def _needs_soundfile(path: Path, reason: str) -> InputError:
+    return MissingPackageError(
+        f"{path}: the package soundfile is needed to read it and is not installed; without it WAV files of integer PCM "
+        f"are read alone ({reason}); pip install soundfile"
+    )
+
+
+def _read_pcm(path: Path, start_s: float | None, end_s: float | None) -> tuple[np.ndarray[Any, Any], int]:
+    """As `_read_plain`, the same bits, of WAV files of integer PCM by the standard library."""
+    with _open_pcm(path) as (wav, n_frames):
+        rate, width, n_channels = wav.getframerate(), wav.getsampwidth(), wav.getnchannels()
+        first, last = _cut(path, start_s, end_s, rate, n_frames)
+        wav.setpos(first)
+        raw = np.frombuffer(wav.readframes(last - first), np.uint8).reshape(-1, width)
+    # Each number to the upper bytes of 32 bits, so that one scale serves all.
+    wide = np.zeros((len(raw), 4), np.uint8)
+    wide[:, 4 - width :] = raw if width > 1 else raw ^ 0x80  # those of 8 bits have no sign
+    samples = wide.view("<i4").astype(np.float32).reshape(-1, n_channels) / np.float32(2**31)
+    return samples.T, rate
+
+
+@contextmanager
 def _open_with_ffmpeg(path: Path) -> Iterator[tuple[Any, Any]]:
     """FFmpeg's container and its first audio stream; errors become `AudioError`."""
-    import av
+    av: Any = need("av", f"{path}: a video or compressed file was to be read")
 
     try:
         with av.open(str(path)) as container:
@@ -341,8 +406,7 @@ def _read_with_ffmpeg(path: Path, start_s: float | None, end_s: float | None) ->
 
     Decodes from the beginning, as seeking in compressed streams is exact only to a packet.
     """
-    import av
-
+    av: Any = need("av", f"{path}: a video or compressed file was to be read")
     blocks: list[np.ndarray[Any, Any]] = []
     n_frames = 0
     with _open_with_ffmpeg(path) as (container, stream):
@@ -373,8 +437,7 @@ def resample(waveform: Waveform, rate: int, resampler: str = RESAMPLERS[0]) -> W
     if rate == SAMPLE_RATE_HZ:
         return waveform
     if resampler == "soxr":
-        import soxr
-
+        soxr: Any = need("soxr", f"sound of {rate} Hz is to be resampled to {SAMPLE_RATE_HZ} Hz")
         return np.asarray(soxr.resample(waveform, rate, SAMPLE_RATE_HZ, quality="HQ"), dtype=np.float32)
     try:
         import torch

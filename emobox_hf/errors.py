@@ -1,7 +1,9 @@
 """The one exception that a user's mistake raises; the command line turns it into exit code 2."""
 
 import difflib
+import importlib
 from collections.abc import Collection, Iterable
+from types import ModuleType
 
 
 class InputError(ValueError):
@@ -9,6 +11,25 @@ class InputError(ValueError):
 
     The message says what was expected, what was found and what to do next.
     """
+
+
+class MissingPackageError(InputError):
+    """A package is not installed, which says nothing of the file that it was to read: no clip is left out for it."""
+
+
+def need(package: str, what: str) -> ModuleType:
+    """A package that only some uses need, imported.
+
+    Raises:
+        MissingPackageError: It does not import; the message says what it is needed for.
+    """
+    try:
+        return importlib.import_module(package)
+    except (ImportError, OSError) as error:  # OSError: a library that the package wraps is not there
+        raise MissingPackageError(
+            f"{what}, which needs the package {package}, and it does not import ({first_line(error)}); "
+            f"pip install {package}"
+        ) from error
 
 
 def suggest(name: str, known: Collection[str]) -> str:

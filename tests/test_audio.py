@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import tempfile
+import wave
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from emobox_hf.audio import (
 )
 from emobox_hf.corpora.spec import Audio, load_spec
 from emobox_hf.corpora.utterance import Utterance
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, MissingPackageError
 
 STEP = 1.01 / 32768  # libsndfile rounds a float to 16 bits to within one step
 N_CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6}
@@ -252,6 +253,72 @@ def test_a_plain_file_cut_short_is_refused(tmp_path: Path, name: str) -> None:
     soundfile.write(tmp_path / name, noise, SAMPLE_RATE_HZ)
     with pytest.raises(AudioError, match=rf"{name}: .*cut short"):
         read_waveform(truncated(tmp_path / name))
+
+
+@pytest.fixture
+def no_soundfile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audio, "_has_soundfile", lambda: False)
+    for name in ("soundfile", "soxr", "av"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32"])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_without_soundfile_wav_of_integer_pcm_gives_the_same_bits(
+    tmp_path: Path, request: pytest.FixtureRequest, subtype: str, n_channels: int
+) -> None:
+    noise = np.random.default_rng(0).uniform(-1.1, 1.1, (SAMPLE_RATE_HZ // 2, n_channels))
+    path = tmp_path / "a.wav"
+    with soundfile.SoundFile(path, "w", SAMPLE_RATE_HZ, n_channels, subtype, format="WAV") as file:
+        file.write(noise)
+    asked: list[dict[str, Any]] = [{}, {"start_s": 0.1, "end_s": 0.3}, {"channels": {2: 2}}, {"end_s": 0.505}]
+    expected = [read_waveform(path, **one) for one in asked]
+    info = read_info(path)
+    request.getfixturevalue("no_soundfile")
+    for one, wanted in zip(asked, expected, strict=True):
+        found = read_waveform(path, **one)
+        assert found.dtype == np.float32
+        assert np.array_equal(found, wanted)
+    assert read_info(path) == info
+
+
+@pytest.mark.usefixtures("no_soundfile")
+def test_without_soundfile_what_is_cut_short_or_outside_is_refused_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, SAMPLE_RATE_HZ, 100, "NONE", ""))
+        file.writeframes(bytes(200))
+    with pytest.raises(AudioError, match="segment"):
+        read_waveform(path, start_s=1.0, end_s=2.0)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2])
+    with pytest.raises(AudioError, match="promises 200 bytes of samples, it holds 198"):
+        read_waveform(path)
+    path.write_bytes(whole[:40] + 0xFFFFFFFF.to_bytes(4, "little") + whole[44:])  # written to a pipe
+    assert len(read_waveform(path)) == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "package"),
+    [
+        ("a.flac", {}, "soundfile"),
+        ("float.wav", {"subtype": "FLOAT"}, "soundfile"),
+        ("a.wav", {"samplerate": 8000}, "soxr"),
+        ("a.mp4", {}, "av"),
+    ],
+)
+def test_a_package_that_is_not_there_is_named_with_the_file(
+    tmp_path: Path, request: pytest.FixtureRequest, name: str, options: dict[str, Any], package: str
+) -> None:
+    if name == "a.mp4":
+        write_with_ffmpeg(tmp_path / name, codec="aac", layout="mono", rate=48_000, duration_s=0.2)
+    else:
+        soundfile.write(tmp_path / name, np.zeros(800), **{"samplerate": SAMPLE_RATE_HZ, **options})
+    request.getfixturevalue("no_soundfile")
+    with pytest.raises(MissingPackageError, match=f"package {package}.*pip install {package}") as caught:
+        read_waveform(tmp_path / name)
+    assert "\n" not in str(caught.value)
+    assert name in str(caught.value) or package == "soxr"
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.m4a", "aac"), ("a.webm", "libopus")])

@@ -19,9 +19,17 @@ PACKAGES = ("torch", "transformers", "accelerate", "numpy", "soundfile", "soxr",
 
 
 def describe_versions() -> dict[str, str]:
-    """Versions of Python, of this package and of those that shape its numbers."""
-    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    """Versions of Python, of this package and of those that shape its numbers, as far as they are installed."""
+    found = {name: _find_version(name) for name in PACKAGES}
+    versions = {name: version for name, version in found.items() if version}
     return {"python": platform.python_version(), "emobox-hf": __version__, **versions}
+
+
+def _find_version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def describe_machine(accelerator: "Accelerator") -> dict[str, Any]:

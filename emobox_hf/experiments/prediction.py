@@ -130,7 +130,7 @@ class Predictor:
             for number, waveform in enumerate(waveforms)
         ]
         padded_s = [encoder.padded_s(clip.duration_s) for clip in clips]
-        passes = Passes(lambda sounds: fetch(encoder.encode(sounds))(), encoder.padded_s)
+        passes = Passes(lambda sounds: fetch(encoder.encode(sounds), dtype)(), encoder.padded_s)
         for batch in make_batches(padded_s, batch_s=batch_s):
             for part, outcome in passes.run([(clips[number], waveforms[number]) for number in batch]):
                 if isinstance(outcome, InputError):

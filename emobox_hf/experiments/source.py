@@ -15,7 +15,7 @@ from emobox_hf.corpora.manifest import Manifest, build_manifest
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.traits import Columns, make_columns
 from emobox_hf.corpora.utterance import Utterance
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, MissingPackageError
 from emobox_hf.memo import look_up
 from emobox_hf.results import AudioSettings, CorpusSettings
 
@@ -80,6 +80,7 @@ def read_durations(manifest: Manifest, utterances: Sequence[Utterance]) -> list[
 
     Raises:
         OSError: A file cannot be opened for a reason that is not its contents.
+        MissingPackageError: A package that reads one is not installed.
     """
     whole = sorted({u.path for u in utterances if u.start_s is None or u.end_s is None})
     headers = look_up("duration", manifest.root, whole, lambda path: repr(read_info(path).duration_s))
@@ -89,7 +90,7 @@ def read_durations(manifest: Manifest, utterances: Sequence[Utterance]) -> list[
             durations.append(utterance.end_s - utterance.start_s)
             continue
         header = headers[utterance.path]
-        if isinstance(header, OSError):
+        if isinstance(header, OSError | MissingPackageError):
             raise header
         durations.append(header if isinstance(header, InputError) else float(header))
     return durations

@@ -3,7 +3,6 @@
 import atexit
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 import traceback
@@ -21,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from emobox_hf.cores import count_cores
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, MissingPackageError
 
 Waveform = NDArray[np.float32]
 
@@ -65,7 +64,7 @@ class Decoders:
 
         Args:
             clips: All that will be asked for, or more.
-            n_workers: Processes that decode; 0 decodes here, when a batch is asked for; None for what suits the machine.
+            n_workers: Processes that decode; 0 decodes here, when a batch is asked for; None: what suits the machine.
             device_type: Where the encoder computes.
 
         Raises:
@@ -157,7 +156,7 @@ class _Worker:
     """A process that decodes clips, and the pipe to it.
 
     A task is a list of numbers of clips. The answer is a list of shapes, dtypes and errors, and then the samples of all
-    arrays as they lie in memory; through pickle they would be copied again.
+    arrays as they lie in memory; or an error in words, and then itself.
     """
 
     def __init__(self, clips: Sequence[Clip]) -> None:
@@ -177,8 +176,8 @@ class _Worker:
         """What came of the oldest task that is not answered; waits for it."""
         try:
             found = self.pipe.recv()
-            if isinstance(found, BaseException):
-                raise found
+            if isinstance(found, str):
+                raise self._receive_error(found)
             return [one if isinstance(one, InputError) else self._receive(*one) for one in found]
         except (EOFError, ConnectionError) as error:
             raise self._died() from error
@@ -188,6 +187,13 @@ class _Worker:
         if array.size:
             self.pipe.recv_bytes_into(array.data.cast("B"))
         return array
+
+    def _receive_error(self, words: str) -> Exception:
+        try:
+            error: Exception | None = self.pipe.recv()
+        except (TypeError, ValueError, AttributeError):  # its class is made from something else than its arguments
+            error = None
+        return error or RuntimeError(words)
 
     def _died(self) -> RuntimeError:
         self.process.join()
@@ -204,9 +210,9 @@ def _work(clips: Sequence[Clip], pipe: Connection) -> None:
         task = pipe.recv()
         try:
             sounds = [_read(clips[number]) for number in task]
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  it is raised where the answer is waited for
             error.add_note(f"in a process that decodes sound:\n{traceback.format_exc()}")
-            pipe.send(_as_sent(error))
+            _send_error(pipe, error)
             continue
         arrays = {i: np.ascontiguousarray(one) for i, one in enumerate(sounds) if isinstance(one, np.ndarray)}
         pipe.send([(arrays[i].shape, arrays[i].dtype.str) if i in arrays else one for i, one in enumerate(sounds)])
@@ -215,18 +221,20 @@ def _work(clips: Sequence[Clip], pipe: Connection) -> None:
                 pipe.send_bytes(array.data.cast("B"))
 
 
-def _as_sent(error: Exception) -> Exception:
-    """An error that goes through a pipe: itself, or its words where it is of a kind that pickle does not take."""
+def _send_error(pipe: Connection, error: Exception) -> None:
+    """Send an error in words, then itself, or None where its kind cannot be sent."""
+    pipe.send("\n".join([str(error), *error.__notes__]))
     try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # whatever its class does when it is made again
-        return RuntimeError("\n".join([str(error), *error.__notes__]))
-    return error
+        pipe.send(error)
+    except Exception:  # noqa: BLE001  whatever pickle meets in it
+        pipe.send(None)
 
 
 def _read(clip: Clip) -> Waveform | InputError:
     try:
         return clip.read()
+    except MissingPackageError:  # of every clip; it is the machine that lacks something
+        raise
     except InputError as error:
         return InputError(str(error))  # a bare one, since it may have to go through a pipe
 
@@ -235,7 +243,7 @@ def _live_and_die_with_parent() -> None:
     """Leave signals to the parent, which stops its workers when it stops, and end when it is there no more.
 
     A worker that has something to send would wait for ever for a reader; so a thread ends the process. What torch
-    computes for a resampler is computed on the one core: its threads are the parent's and were not forked.
+    computes here is computed on one core: its other threads are the parent's and were not forked.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

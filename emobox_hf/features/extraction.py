@@ -111,7 +111,8 @@ def extract(
             ) from error
         left_out.append(LeftOut(clip.key, str(error)))
 
-    passes = Passes(lambda waveforms: fetch(encoder.encode(waveforms)), encoder.padded_s)
+    dtype = store.key.storage_dtype
+    passes = Passes(lambda waveforms: fetch(encoder.encode(waveforms), dtype), encoder.padded_s)
     total_s = sum(clip.duration_s for batch in batches for clip in batch)
     with (
         _sigterm_like_ctrl_c(),

@@ -7,6 +7,8 @@ import torch
 
 from emobox_hf.errors import InputError, first_line
 from emobox_hf.features.decoding import Clip, Waveform
+from emobox_hf.features.storage import Converted, ConvertedBatch, convert_batch, split_batch
+from emobox_hf.precision import StorageDtype
 
 if TYPE_CHECKING:
     from emobox_hf.encoders.forward.backbone import Encoded
@@ -110,26 +112,27 @@ def _give_memory_back() -> None:
         cuda.empty_cache()
 
 
-def fetch(encoded: "Sequence[Encoded]") -> "Callable[[], list[Encoded]]":
+def fetch(encoded: "Sequence[Encoded]", dtype: StorageDtype) -> "Callable[[], Sequence[Encoded | Converted]]":
     """A function that waits for the encoder's output to be on the CPU; the copy is started now.
 
-    From a GPU one copy a batch goes to pinned memory behind the forward pass, so that the next pass can be queued at
-    once.
+    An accelerator converts it first, see `storage.convert_batch`. From a GPU one copy a batch goes to pinned memory
+    behind the forward pass, so that the next pass can be queued at once.
     """
     device = encoded[0].frames.device
-    if device.type != "cuda":
-        return lambda: [one._replace(frames=one.frames.cpu(), pooled=one.pooled.cpu()) for one in encoded]
-    kind = type(encoded[0])
+    if device.type == "cpu":
+        return lambda: encoded
     lengths = [len(one.frames) for one in encoded]
-    frames = _to_pinned(torch.cat([one.frames for one in encoded]))
-    pooled = _to_pinned(torch.stack([one.pooled for one in encoded]))
+    batch = convert_batch(encoded, dtype)
+    if device.type != "cuda":
+        return lambda: split_batch(ConvertedBatch(*(tensor.cpu() for tensor in batch)), lengths)
+    pinned = ConvertedBatch(*map(_to_pinned, batch))
     event: Any = torch.cuda.Event  # untyped in torch
     copied = event(blocking=True)  # a waiting thread sleeps
     copied.record(torch.cuda.current_stream(device))
 
-    def wait() -> "list[Encoded]":
+    def wait() -> list[Converted]:
         copied.synchronize()
-        return [kind(*pair) for pair in zip(torch.split(frames, lengths), pooled.unbind(), strict=True)]
+        return split_batch(pinned, lengths)
 
     return wait
 

@@ -1,6 +1,7 @@
 """Features of one utterance as they are stored: in half precision, or as int8 with a scale for each dimension."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -36,7 +37,57 @@ class Stored(NamedTuple):
     scales: torch.Tensor | None
 
 
-def to_storage(key: str, encoded: "Encoded", dtype: StorageDtype) -> Stored:
+class Converted(NamedTuple):
+    """One utterance as an accelerator converts it, where it also looks for numbers that cannot be stored.
+
+    Attributes:
+        frames: (time, dim) in the dtype that features are read in; float32 where int8 is stored.
+        pooled: (layers, 2, dim) in the dtype that features are read in.
+        frames_reach: The largest magnitude before the conversion; not finite where a number is not.
+        pooled_reach: The same of `pooled`.
+    """
+
+    frames: torch.Tensor
+    pooled: torch.Tensor
+    frames_reach: float
+    pooled_reach: float
+
+
+class ConvertedBatch(NamedTuple):
+    """The utterances of a batch one behind another, on the device, see `Converted`.
+
+    Attributes:
+        frames: (all frames, dim).
+        pooled: (utterances, layers, 2, dim).
+        frames_reach: float32 (all frames,).
+        pooled_reach: float32 (utterances,).
+    """
+
+    frames: torch.Tensor
+    pooled: torch.Tensor
+    frames_reach: torch.Tensor
+    pooled_reach: torch.Tensor
+
+
+def convert_batch(encoded: "Sequence[Encoded]", dtype: StorageDtype) -> ConvertedBatch:
+    """What an encoder gave, converted where it lies: half the bytes have to come back, and none is looked at again."""
+    frames, pooled = torch.cat([one.frames for one in encoded]), torch.stack([one.pooled for one in encoded])
+    return ConvertedBatch(
+        frames if dtype == "int8" else frames.to(READ_DTYPES[dtype]),
+        pooled.to(READ_DTYPES[dtype]),
+        frames.abs().amax(dim=1),  # of a row with nan, nan
+        pooled.abs().amax(dim=(1, 2, 3)),
+    )
+
+
+def split_batch(batch: ConvertedBatch, lengths: Sequence[int]) -> list[Converted]:
+    """The utterances of a batch that is on the CPU, of so many frames each."""
+    reaches = [float(part.max()) for part in torch.split(batch.frames_reach, list(lengths))]
+    rows = zip(torch.split(batch.frames, list(lengths)), batch.pooled, reaches, batch.pooled_reach, strict=True)
+    return [Converted(frames, pooled, reach, float(other)) for frames, pooled, reach, other in rows]
+
+
+def to_storage(key: str, encoded: "Encoded | Converted", dtype: StorageDtype) -> Stored:
     """The frames and the pooled vectors of utterance `key` as they are stored, copies of what was given.
 
     Raises:
@@ -49,8 +100,13 @@ def to_storage(key: str, encoded: "Encoded", dtype: StorageDtype) -> Stored:
         raise InputError(
             f"utterance {key}: expected pooled vectors (layers, 2, {frames.shape[1]}), found {tuple(pooled.shape)}"
         )
-    stored_pooled = _convert(key, "pooled vectors", pooled, dtype)
-    stored_frames = _convert(key, "frames", frames, dtype)
+    if isinstance(encoded, Converted):
+        _check_reach(key, "pooled vectors", encoded.pooled_reach, dtype)
+        _check_reach(key, "frames", encoded.frames_reach, dtype)
+        stored_pooled, stored_frames = pooled.clone(), frames.clone()
+    else:
+        stored_pooled = _convert(key, "pooled vectors", pooled, dtype)
+        stored_frames = _convert(key, "frames", frames, dtype)
     if dtype != "int8":
         return Stored(stored_frames, stored_pooled, None)
     quantized, scales = quantize(frames.cpu())
@@ -68,12 +124,18 @@ def _convert(key: str, what: str, given: torch.Tensor, dtype: StorageDtype) -> t
     # Always a copy: what was given may be a view of a whole padded batch, and would keep it in memory.
     converted = torch.empty(given.shape, dtype=READ_DTYPES[dtype]).copy_(given)
     # The extremes of numbers are finite if all are; to find them takes a tenth of the time of a look at each.
-    if math.isfinite(sum(map(float, converted.aminmax()))):
-        return converted
-    if bool(given.isfinite().all()):
+    if not math.isfinite(sum(map(float, converted.aminmax()))):
+        _check_reach(key, what, float(given.abs().max()), dtype)
+    return converted
+
+
+def _check_reach(key: str, what: str, reach: float, dtype: StorageDtype) -> None:
+    """Refuse numbers up to a magnitude that is not finite, or is not once it is stored."""
+    if math.isfinite(float(torch.tensor(reach).to(READ_DTYPES[dtype]))):
+        return
+    if math.isfinite(reach):
         raise InputError(
-            f"utterance {key}: {what} reach {float(given.abs().max()):.4g}, more than {dtype} holds; store them as "
-            "float32 or bfloat16"
+            f"utterance {key}: {what} reach {reach:.4g}, more than {dtype} holds; store them as float32 or bfloat16"
         )
     raise InputError(
         f"utterance {key}: the encoder gave {what} that are not finite; check its audio, and compute with precision "

@@ -1,5 +1,6 @@
-"""Features from the encoder are checked, converted and written into shards, on a thread of their own."""
+"""Features from the encoder are checked and converted on a thread of their own, and written into shards on others."""
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ import torch
 
 from emobox_hf.errors import InputError
 from emobox_hf.features.decoding import Clip
-from emobox_hf.features.storage import Stored, to_storage
+from emobox_hf.features.storage import Converted, Stored, to_storage
 from emobox_hf.features.store import FeatureStore
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ FLUSH_S = 60.0
 """Seconds of work after which a shard is written, however little is in it: what a kill can cost."""
 
 MAX_WAITING = 8
-"""Batches on their way to the disk; the encoder waits when there are more, so that memory is bounded."""
+"""Batches on their way to a shard; the encoder waits when there are more, so that memory is bounded."""
+
+MAX_WRITERS = 3
+"""Shards that are hashed and written at once; a GPU fills them faster than one thread does."""
 
 
 class ShardWriter:
@@ -46,8 +50,11 @@ class ShardWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="features")
         _use_one_core(self._thread)
         self._waiting: deque[Future[None]] = deque()
+        self._writers = ThreadPoolExecutor(MAX_WRITERS, thread_name_prefix="shards")
+        self._writing: deque[Future[None]] = deque()
+        self._lock = threading.Lock()
 
-    def put(self, clips: Sequence[Clip], fetched: "Callable[[], list[Encoded]]") -> None:
+    def put(self, clips: Sequence[Clip], fetched: "Callable[[], Sequence[Encoded | Converted]]") -> None:
         """Hand over a batch; waits while too many are under way, and raises what went wrong with an earlier one."""
         self._waiting.append(self._thread.submit(self._take, clips, fetched))
         while self._waiting and (self._waiting[0].done() or len(self._waiting) > MAX_WAITING):
@@ -62,11 +69,14 @@ class ShardWriter:
     ) -> None:
         """Wait for what is under way and write what is left, after an error or Ctrl-C too."""
         self._thread.shutdown(wait=True)
-        self._flush()
-        for batch in self._waiting:
-            batch.result()
+        try:
+            self._flush()
+        finally:
+            self._writers.shutdown(wait=True)
+        for one in (*self._writing, *self._waiting):
+            one.result()
 
-    def _take(self, clips: Sequence[Clip], fetched: "Callable[[], list[Encoded]]") -> None:
+    def _take(self, clips: Sequence[Clip], fetched: "Callable[[], Sequence[Encoded | Converted]]") -> None:
         for clip, encoded in zip(clips, fetched(), strict=True):
             try:
                 self._pending.append((clip, to_storage(clip.key, encoded, self._store.key.storage_dtype)))
@@ -81,11 +91,17 @@ class ShardWriter:
         self._last_flush = time.perf_counter()
         if not self._pending:
             return
-        clips, stored = zip(*self._pending, strict=True)
-        self._pending = []
+        pending, self._pending = self._pending, []
+        while self._writing and (self._writing[0].done() or len(self._writing) >= MAX_WRITERS):
+            self._writing.popleft().result()
+        self._writing.append(self._writers.submit(self._write, pending))
+
+    def _write(self, pending: Sequence[tuple[Clip, Stored]]) -> None:
+        clips, stored = zip(*pending, strict=True)
         self._store.write_stored([clip.key for clip in clips], stored, writer=self._writer)
-        self.n_written += len(clips)
-        self.audio_s += sum(clip.duration_s for clip in clips)
+        with self._lock:
+            self.n_written += len(clips)
+            self.audio_s += sum(clip.duration_s for clip in clips)
 
 
 def _use_one_core(thread: ThreadPoolExecutor) -> None:

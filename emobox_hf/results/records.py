@@ -5,6 +5,7 @@ is written last: a folder that has it is finished.
 """
 
 import dataclasses
+import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 from emobox_hf.dataclass_reader import read_as
 from emobox_hf.errors import InputError
 from emobox_hf.files import whole_file, write_text
+from emobox_hf.progress import LOGGER
 from emobox_hf.results.earlier import bring_up_to_date
 from emobox_hf.results.predictions import PREDICTIONS, FoldPredictions, read_predictions, write_predictions
 from emobox_hf.results.probe_file import PROBE, ProbeFile, write_probes
@@ -135,13 +137,25 @@ def is_finished(folder: Path) -> bool:
 def write_run(
     folder: Path, record: RunRecord, predictions: Sequence[FoldPredictions], probes: ProbeFile | None = None
 ) -> None:
-    """Write the predictions and the trained probes, then the record; each is whole or absent."""
+    """Write the predictions and the trained probes, then the record; each is whole or absent.
+
+    On a machine without pyarrow there are no predictions, which is logged: scores need none.
+    """
     for name in (RECORD, PROBE):
         (folder / name).unlink(missing_ok=True)
     if probes is not None:
         write_probes(folder, probes)
-    with whole_file(folder / PREDICTIONS) as part:
-        write_predictions(part, predictions, record.labels)
+    if importlib.util.find_spec("pyarrow"):
+        with whole_file(folder / PREDICTIONS) as part:
+            write_predictions(part, predictions, record.labels)
+    else:
+        (folder / PREDICTIONS).unlink(missing_ok=True)
+        LOGGER.warning(
+            "%s: %s is not written, for pyarrow is not installed; the scores are whole, but comparisons, intervals of "
+            "reports and the site read it (pip install pyarrow, then run again with --overwrite)",
+            folder,
+            PREDICTIONS,
+        )
     write_text(folder / RECORD, json.dumps(record_to_json(record), indent=1, ensure_ascii=False) + "\n")
 
 

@@ -1,11 +1,15 @@
 """The scripts of benchmarks/perf fit the package: they are imported, and what the suite can afford of them runs."""
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+LACKING = {"datasets", "evaluate", "soundfile", "soxr", "av", "pyarrow", "sklearn", "wrapt", "pandas", "librosa"}
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "benchmarks" / "perf").glob("*.py"))
 
@@ -34,3 +38,49 @@ def test_scikit_learns_loop_fits_what_the_linear_head_fits() -> None:
     data = probes.draw_data(80)
     (job, *_) = probes.list_jobs(data.splits, (0,))
     probes.fit_scikit_learn(data.vectors[:, 0].numpy(), job, labels=data.labels, tol=1e-2)
+
+
+# Read by Python at its start, so that processes of processes lack the packages too.
+WITHOUT = """
+import sys
+
+LACKING = {names}
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in LACKING else self.finder.find_spec(name, path, target)
+    def find_distributions(self, context):
+        lists = context.name not in LACKING and hasattr(self.finder, "find_distributions")
+        return self.finder.find_distributions(context) if lists else ()
+    def invalidate_caches(self):
+        if hasattr(self.finder, "invalidate_caches"):
+            self.finder.invalidate_caches()
+
+sys.meta_path[:] = map(Without, sys.meta_path)
+"""
+
+
+def test_the_main_page_runs_on_wav_files_where_there_is_torch_transformers_and_accelerate_alone(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT.replace("{names}", repr(LACKING)), encoding="utf-8")
+    script = next(path for path in SCRIPTS if path.stem == "devices")
+    root = script.parents[2]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(root)])}
+    gone = subprocess.run(
+        [sys.executable, "-c", "import soundfile"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert "No module named 'soundfile'" in gone.stderr
+    done = subprocess.run(
+        [sys.executable, str(script), "--shapes", "wav2vec2-toy", "--takes", "4"],
+        env=environment | {"CUDA_VISIBLE_DEVICES": "", "EMOBOX_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    (line, last) = done.stdout.splitlines()[-2:]
+    assert "wav2vec2-toy, no" in line
+    assert float(line.partition("UA ")[2].partition(" %")[0]) > 28  # four classes, heard by random weights
+    assert "no GPU here" in last
+    assert "predictions.parquet is not written, for pyarrow is not installed" in done.stderr

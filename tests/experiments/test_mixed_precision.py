@@ -75,9 +75,7 @@ def test_a_launch_that_asks_for_half_precision_goes_before_auto(machine: Any) ->
         ("mps", AVX512, "no"),
     ],
 )
-def test_auto_is_for_the_device_that_accelerate_is_told(
-    machine: Any, device: str, flags: str, expected: str
-) -> None:
+def test_auto_is_for_the_device_that_accelerate_is_told(machine: Any, device: str, flags: str, expected: str) -> None:
     machine(flags, (9, 0))
     assert choose_precision("auto", {"ACCELERATE_TORCH_DEVICE": device}) == expected
     assert choose_precision("auto", {"ACCELERATE_TORCH_DEVICE": device, "ACCELERATE_USE_CPU": "true"}) == expected

@@ -10,7 +10,7 @@ import pytest
 import torch
 from toy_clips import CLIPS, KEY, KEYS, SMALL, ToyEncoder, assert_complete, make_clips, make_waveform, statistics_of
 
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, MissingPackageError
 from emobox_hf.features import Clip, FeatureStore, LeftOut, extract
 from emobox_hf.features.writing import ShardWriter
 from emobox_hf.progress import Pace
@@ -79,6 +79,15 @@ def test_skipping_reports_each_clip_left_out(store):
         LeftOut("toy-011", "file 11 is torn"),
     ]
     assert store.keys() == set(KEYS) - {"toy-003", "toy-011"}
+
+
+@pytest.mark.parametrize("n_workers", [0, 1])
+def test_a_package_that_is_not_installed_leaves_out_no_clip(store, n_workers):
+    def lack(number):
+        raise MissingPackageError("soxr is not installed")
+
+    with pytest.raises(MissingPackageError, match="soxr is not installed"):
+        extract(make_clips(3, read=lack), ToyEncoder(), store, n_workers=n_workers, on_error="skip")
 
 
 def test_frames_that_are_not_finite_name_their_clip(store):

@@ -119,7 +119,7 @@ if __name__ == "__main__":
 
 def test_a_writer_killed_in_the_middle_of_a_shard_leaves_a_hidden_part_alone(store, undisturbed, tmp_path):
     code = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 from emobox_hf.features import FeatureStore, extract, tensorfile
 from toy_clips import KEY, ToyEncoder, make_clips
@@ -130,7 +130,11 @@ def die_in_the_third_write(file, extents, metadata, content):
     if len(calls) == 3:
         file.write(b"half a shard")
         file.flush()
+        while len(list(Path(sys.argv[1]).rglob("[!.]*.safetensors"))) < 2:  # others are written at the same time
+            time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
+    if len(calls) > 3:
+        time.sleep(60)
     write(file, extents, metadata, content)
 tensorfile.write = die_in_the_third_write
 extract(make_clips(40), ToyEncoder(), FeatureStore.open(Path(sys.argv[1]), KEY), batch_s=2.0, shard_s=3.0, n_workers=0)
@@ -138,7 +142,7 @@ extract(make_clips(40), ToyEncoder(), FeatureStore.open(Path(sys.argv[1]), KEY),
     process = start_python(code, tmp_path)
     assert process.wait(timeout=60) == -signal.SIGKILL, process.stderr.read()
     assert len(list(store.folder.glob("*.safetensors"))) == 2
-    assert len(list(store.folder.glob(".*.part"))) == 1
+    assert len(list(store.folder.glob(".*.part"))) >= 1
     before = store.keys()
     assert 0 < len(before) < 40
     assert store.verify() == []

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from toy_clips import KEY, ToyEncoder, make_clips
+from toy_clips import KEY, ToyEncoder, encoded_of, make_clips
 
+from emobox_hf.encoders.forward.backbone import Encoded
 from emobox_hf.errors import InputError
 from emobox_hf.features import FeatureStore, extract
 from emobox_hf.features.passes import Passes, fetch, is_out_of_memory
+from emobox_hf.features.storage import READ_DTYPES, convert_batch, split_batch, to_storage
 
 CLIPS = make_clips(40)
 OPTIONS = {"batch_s": 6.0, "n_workers": 0}
@@ -60,11 +62,11 @@ def test_a_copy_to_the_cpu_that_does_not_fit_halves_the_batch_too(store, monkeyp
     """On a GPU the frames of a batch are joined there, and page-locked memory is taken for them."""
     tried = []
 
-    def fetch_few(encoded):
+    def fetch_few(encoded, dtype):
         tried.append(len(encoded))
         if len(encoded) > 3:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return fetch(encoded)
+        return fetch(encoded, dtype)
 
     monkeypatch.setattr("emobox_hf.features.extraction.fetch", fetch_few)
     assert extract(CLIPS, ToyEncoder(), store, **OPTIONS).n_extracted == 40
@@ -142,6 +144,50 @@ def test_a_refused_clip_leaves_its_neighbours_in_order():
 
 def test_fetching_gives_the_same_numbers_on_the_cpu():
     encoded = ToyEncoder().encode([np.ones(640, np.float32), np.zeros(320, np.float32)])
-    for given, found in zip(encoded, fetch(encoded)(), strict=True):
+    for given, found in zip(encoded, fetch(encoded, "float16")(), strict=True):
         assert torch.equal(given.frames, found.frames)
         assert torch.equal(given.pooled, found.pooled)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "int8"])
+def test_what_an_accelerator_converts_is_stored_as_what_a_cpu_converts(dtype):
+    generator = torch.Generator().manual_seed(0)
+    encoded = encoded_of(*(30 * torch.randn(n, 70, generator=generator) for n in (3, 1, 40)))
+    converted = split_batch(convert_batch(encoded, dtype), [3, 1, 40])
+    for given, found in zip(encoded, converted, strict=True):
+        for one, other in zip(to_storage("a", given, dtype), to_storage("a", found, dtype), strict=True):
+            assert one is other or torch.equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "int8"])
+@pytest.mark.parametrize("part", ["frames", "pooled"])
+@pytest.mark.parametrize("value", [7e4, -7e4, 65519.0, 65520.0, 3.4e38, float("nan"), float("inf"), float("-inf")])
+def test_what_cannot_be_stored_is_refused_in_the_same_words_wherever_it_was_converted(dtype, part, value):
+    encoded = encoded_of(torch.ones(3, 70), torch.ones(2, 70))
+    getattr(encoded[1], part).view(-1)[17] = value
+    words = []
+    for one in (encoded[1], split_batch(convert_batch(encoded, dtype), [3, 2])[1]):
+        try:
+            to_storage("a", one, dtype)
+            words.append("stored")
+        except InputError as error:
+            words.append(str(error))
+    assert words[0] == words[1]
+    assert (words[0] == "stored") == bool(torch.tensor(value).to(READ_DTYPES[dtype]).isfinite())
+
+
+def test_a_device_that_is_no_cpu_converts_before_its_output_comes_back(store, monkeypatch):
+    """The meta device holds no numbers, but tells what would come back."""
+    asked = []
+    monkeypatch.setattr("emobox_hf.features.passes.split_batch", lambda batch, lengths: asked.append((batch, lengths)))
+    given = [Encoded(torch.empty(n, 8, device="meta"), torch.empty(3, 2, 8, device="meta")) for n in (5, 2)]
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: tensor)
+    fetch(given, "float16")()
+    ((batch, lengths),) = asked
+    assert lengths == [5, 2]
+    assert [(one.dtype, tuple(one.shape)) for one in batch] == [
+        (torch.float16, (7, 8)),
+        (torch.float16, (2, 3, 2, 8)),
+        (torch.float32, (7,)),
+        (torch.float32, (2,)),
+    ]
