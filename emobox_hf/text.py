@@ -1,4 +1,38 @@
-"""Numbers as people write them: sizes of files, counts of things."""
+"""Numbers as people write them, and names as they can be shown: nothing in them moves a cursor or is a formula."""
+
+import re
+
+# Control characters but for line breaks and tabs, whatever turns the direction of writing, and halves of characters,
+# which stand for bytes that are no UTF-8. Joiners stay: Persian and Urdu are written with them.
+_UNSHOWN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+def show_text(text: object) -> str:
+    r"""A text with escapes, which JSON has too, for what a terminal would obey or could not show.
+
+    >>> show_text("\x1b[2Jname"), show_text("می\u200cشود")[2] == "\u200c"
+    ('\\u001b[2Jname', True)
+    """
+    return _UNSHOWN.sub(lambda found: f"\\u{ord(found.group()):04x}", str(text))
+
+
+def write_cell(text: str) -> str:
+    """A text as a cell of a CSV table that no spreadsheet takes for a formula: an apostrophe goes before its sign.
+
+    >>> write_cell("=cmd|'/c calc'!A1"), write_cell("'=1"), write_cell("'tis")
+    ("'=cmd|'/c calc'!A1", "''=1", "'tis")
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def read_cell(text: str) -> str:
+    """What `write_cell` wrote.
+
+    >>> read_cell("'=1"), read_cell("=1"), read_cell("'tis")
+    ('=1', '=1', "'tis")
+    """
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
 def show_size(n_bytes: int) -> str:

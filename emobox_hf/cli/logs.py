@@ -5,13 +5,15 @@ import logging
 import os
 import re
 import sys
+import typing
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 
 from emobox_hf.errors import first_line
 from emobox_hf.experiments.launch import speaks
 from emobox_hf.progress import LOGGER
+from emobox_hf.text import show_text
 
 LEVELS = {"quiet": logging.ERROR, "verbose": logging.DEBUG}
 RETRYING = (
@@ -32,18 +34,44 @@ def speaking(*parsed: argparse.Namespace) -> Iterator[None]:
     """Within, what the package logs goes to stderr, a plain line each, as loud as the first of `parsed` that says.
 
     Of a launch the first process alone tells of progress; the others warn. With `--quiet` nothing but errors is said,
-    by the libraries neither.
+    by the libraries neither. What goes to stdout or the log, names of files and of others' records among it, has
+    escapes in place of what a terminal would obey.
     """
     loudness = next((one.loudness for one in parsed if getattr(one, "loudness", None)), "")
     level = LEVELS.get(loudness, logging.INFO)
     if not speaks():
         level = max(level, logging.WARNING)
     with ExitStack() as stack:
-        stack.enter_context(_handled_by(logging.StreamHandler(sys.stderr), level))
+        stack.enter_context(redirect_stdout(typing.cast(typing.TextIO, Shown(sys.stdout))))
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_ShownLines())
+        stack.enter_context(_handled_by(handler, level))
         stack.enter_context(_one_line_of_many())
         if loudness == "quiet":
             stack.enter_context(_silent_libraries())
         yield
+
+
+class Shown:
+    """A stream of text that is written by `show_text`, with escapes also for what its encoding lacks."""
+
+    def __init__(self, stream: typing.TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text; the number of its characters."""
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self.stream.write(show_text(text).encode(encoding, "backslashreplace").decode(encoding))
+        return len(text)
+
+    def __getattr__(self, name: str) -> typing.Any:
+        """What else a stream has."""
+        return getattr(self.stream, name)
+
+
+class _ShownLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return show_text(super().format(record))
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from emobox_hf.cli.logs import speaking
 from emobox_hf.defaults import apply_defaults, check_names, find_config, list_names, read_config
 from emobox_hf.errors import InputError
 from emobox_hf.options import Parser
+from emobox_hf.text import show_text
 
 GROUPS = (
     corpora,
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         check_config()
         apply_defaults(parser)
     except InputError as error:
-        print(f"emobox: {error}", file=sys.stderr)
+        print(f"emobox: {show_text(error)}", file=sys.stderr)
         return 2
     arguments, options = parser.parse_known_args(argv)
     if arguments.verb is None:
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with speaking(arguments):
             code: int = arguments.run(arguments)
     except InputError as error:
-        print(f"emobox {arguments.verb}: {error}", file=sys.stderr)
+        print(f"emobox {arguments.verb}: {show_text(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"emobox {arguments.verb}: stopped", file=sys.stderr)
@@ -93,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        print(f"emobox {arguments.verb}: {error}", file=sys.stderr)
+        print(f"emobox {arguments.verb}: {show_text(error)}", file=sys.stderr)
         return 2
     else:
         return code

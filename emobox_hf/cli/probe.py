@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emobox_hf.errors import InputError
+from emobox_hf.text import show_text
 
 if TYPE_CHECKING:
     from emobox_hf.experiments.request import ProbeRequest
@@ -62,7 +63,7 @@ def probe_command(argv: Sequence[str] | None = None, *, prog: str, given: argpar
         if isinstance(error, OSError) and error.filename is None:
             raise
         if is_first_process():
-            print(f"{prog}: {error}", file=sys.stderr)
+            print(f"{prog}: {show_text(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         if is_first_process():

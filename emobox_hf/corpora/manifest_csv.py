@@ -14,6 +14,7 @@ from emobox_hf.corpora.csv_rows import read_rows
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.files import parse_json, write_text
+from emobox_hf.text import read_cell, write_cell
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Utterance))
 
@@ -21,7 +22,8 @@ FIELDS = tuple(field.name for field in dataclasses.fields(Utterance))
 def write_manifest(utterances: Sequence[Utterance], path: Path) -> None:
     """Write utterances as a CSV table in UTF-8 with a header, whole or not at all.
 
-    None is an empty cell, extras are a JSON object.
+    None is an empty cell, extras are a JSON object. Before a text that a spreadsheet would take for a formula stands an
+    apostrophe, which `read_manifest` takes away.
     """
     write_text(path, format_manifest(utterances))
 
@@ -34,7 +36,12 @@ def format_manifest(utterances: Sequence[Utterance]) -> str:
     for utterance in utterances:
         values = dataclasses.asdict(utterance)
         values["extras"] = json.dumps(utterance.extras, ensure_ascii=False) if utterance.extras else None
-        writer.writerow(["" if value is None else value for value in values.values()])
+        writer.writerow(
+            [
+                "" if value is None else write_cell(value) if isinstance(value, str) else value
+                for value in values.values()
+            ]
+        )
     return text.getvalue()
 
 
@@ -59,7 +66,9 @@ def read_manifest(path: Path) -> list[Utterance]:
 
 
 def _read_row(where: str, row: dict[str, str]) -> Utterance:
-    values: dict[str, typing.Any] = {name: value for name, value in row.items() if value}
+    values: dict[str, typing.Any] = {
+        name: value if name is None else read_cell(value) for name, value in row.items() if value
+    }
     if None in row or not {"key", "emotion"} <= set(values):
         raise InputError(f"{where}: expected a key, an emotion, and as many cells as the header has; found {row}")
     values = {"path": "", "raw_emotion": values["emotion"]} | values

@@ -4,9 +4,12 @@ import csv
 import html
 import io
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from emobox_hf.text import show_text, write_cell
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,13 @@ class Estimate:
 Cell = str | int | float | Estimate | None
 
 NOT_ESTIMABLE = "[n.e.]: not estimable, from three test speakers or fewer (of a mean: in one of its corpora)"
-_LATEX = str.maketrans({char: f"\\{char}" for char in "&%$#_{}"} | {"†": r"$\dagger$", "‡": r"$\ddagger$"})
+_LATEX = str.maketrans(
+    {char: f"\\{char}" for char in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"†": r"$\dagger$", "‡": r"$\ddagger$"}
+)
+# What would begin a tag, a link or a cell.
+_MARKDOWN = re.compile(r"<|(?<=\])\(|\|")
 
 
 @dataclass(frozen=True)
@@ -47,22 +56,23 @@ class Table:
     def to_text(self) -> str:
         """Aligned columns between the title and the notes."""
         notes = ["", *self._notes()] if self._notes() else []
-        return "\n".join([self.title, "", align([self.columns, *self._texts()]), *notes])
+        return "\n".join([_in_one_line(self.title), "", align([self._titles(), *self._texts()]), *notes])
 
     def to_markdown(self) -> str:
         """A Markdown table between the title and the notes."""
-        lines = [self.columns, ["---:" if right else "---" for right in self._are_numeric()], *self._texts()]
-        body = "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-        return "\n\n".join([self.title, body, *self._notes()]) + "\n"
+        rule = ["---:" if right else "---" for right in self._are_numeric()]
+        head, *rows = ([_to_markdown(cell) for cell in line] for line in [self._titles(), *self._texts()])
+        body = "\n".join(f"| {' | '.join(line)} |" for line in [head, rule, *rows])
+        return "\n\n".join([_to_markdown(_in_one_line(self.title)), body, *map(_to_markdown, self._notes())]) + "\n"
 
     def to_latex(self) -> str:
         """A LaTeX table with booktabs' rules, the title as its caption, the notes below."""
-        head, *body = (" & ".join(cell.translate(_LATEX) for cell in line) for line in [self.columns, *self._texts()])
+        head, *body = (" & ".join(cell.translate(_LATEX) for cell in line) for line in [self._titles(), *self._texts()])
         aligned = "".join("r" if right else "l" for right in self._are_numeric())
         notes = [rf"\par\footnotesize {note.translate(_LATEX)}" for note in self._notes()]
         lines = [
             r"\begin{table}",
-            rf"\caption{{{self.title.translate(_LATEX)}}}",
+            rf"\caption{{{_in_one_line(self.title).translate(_LATEX)}}}",
             rf"\begin{{tabular}}{{{aligned}}}",
             r"\toprule",
             rf"{head} \\",
@@ -80,12 +90,10 @@ class Table:
         text = io.StringIO()
         columns, rows = self._flat()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*columns, *(["marks"] if self.marks else [])])
+        writer.writerow([*map(_to_csv, columns), *(["marks"] if self.marks else [])])
         for number, row in enumerate(rows):
             marks = (f"{self.columns[j]}: {mark}" for (i, j), mark in sorted(self.marks.items()) if i == number)
-            writer.writerow(
-                [*("" if cell is None else cell for cell in row), *(["; ".join(marks)] if self.marks else [])]
-            )
+            writer.writerow([*map(_to_csv, row), *(["; ".join(marks)] if self.marks else [])])
         return text.getvalue()
 
     def to_html(self) -> str:
@@ -131,15 +139,21 @@ class Table:
     def _texts(self) -> list[list[str]]:
         return [
             [
-                show(cell, self.decimals) + (f" {self.marks[i, j]}" if (i, j) in self.marks else "")
+                _in_one_line(show(cell, self.decimals)) + (f" {self.marks[i, j]}" if (i, j) in self.marks else "")
                 for j, cell in enumerate(row)
             ]
             for i, row in enumerate(self.rows)
         ]
 
+    def _titles(self) -> list[str]:
+        return [_in_one_line(name) for name in self.columns]
+
     def _notes(self) -> list[str]:
         cells = [cell for row in self.rows for cell in row if isinstance(cell, Estimate)]
-        return [*self.notes, *([f"{NOT_ESTIMABLE}."] if any(cell.low is None for cell in cells) else [])]
+        return [
+            *map(_in_one_line, self.notes),
+            *([f"{NOT_ESTIMABLE}."] if any(cell.low is None for cell in cells) else []),
+        ]
 
     def _are_numeric(self) -> list[bool]:
         kinds = (int, float, Estimate, type(None))
@@ -163,6 +177,20 @@ def _flatten(row: Sequence[Cell], wide: set[int]) -> Iterable[str | int | float 
         else:
             yield cell
             yield from (None, None) if i in wide else ()
+
+
+def _in_one_line(text: str) -> str:
+    return show_text(" ".join(text.split("\n")))
+
+
+def _to_markdown(text: str) -> str:
+    return _MARKDOWN.sub(lambda found: "&lt;" if found.group() == "<" else f"\\{found.group()}", text)
+
+
+def _to_csv(cell: Cell) -> Cell:
+    if cell is None:
+        return ""
+    return write_cell(cell) if isinstance(cell, str) else cell
 
 
 def show(cell: Cell, decimals: int = 1) -> str:

@@ -1,6 +1,7 @@
 """What verbs say on stderr: by default, with `--quiet` and `--verbose`, on other processes, of retries."""
 
 import argparse
+import io
 import json
 import logging
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from speech import make_polish
 
-from emobox_hf.cli.logs import RETRYING, speaking
+from emobox_hf.cli.logs import RETRYING, Shown, speaking
 from emobox_hf.cli.main import build_parser, main
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.experiments.launch import speaks
@@ -113,6 +114,22 @@ def test_levels(loudness: str, heard: list[str], capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err.split() == heard
     assert LOGGER.handlers == []
     assert LOGGER.level == logging.NOTSET
+
+
+def test_names_that_a_terminal_would_obey_are_shown_with_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "a\x1b]0;x\x07\u202egpj\udcfc é"
+    with speaking(argparse.Namespace(loudness="")):
+        print(name)
+        LOGGER.warning("%s", name)
+    shown = "a\\u001b]0;x\\u0007\\u202egpj\\udcfc é\n"
+    assert capsys.readouterr() == (shown, shown)
+
+
+def test_what_stdout_cannot_encode_is_escaped() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    Shown(stream).write("→ a")
+    stream.flush()
+    assert stream.buffer.getvalue() == b"\\u2192 a"
 
 
 def test_one_inside_another_says_each_line_once(capsys: pytest.CaptureFixture[str]) -> None:

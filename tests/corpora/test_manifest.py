@@ -1,5 +1,6 @@
 """Manifests: where a corpus is looked for, what makes one whole, and what is written and read back."""
 
+import csv
 import dataclasses
 
 import pytest
@@ -179,6 +180,15 @@ def test_extras_do_not_keep_an_utterance_out_of_a_set():
     one = Utterance(key="a", path="b", raw_emotion="c", emotion="d", extras={"level": "1"})
     other = dataclasses.replace(one, extras={"level": "2"})
     assert len({one, other, one}) == 2
+
+
+@pytest.mark.parametrize("text", ["=cmd|'/c calc'!A1", "+1", "-1", "@sum", "'=1", "'tis"])
+def test_no_cell_of_a_manifest_is_a_formula_and_each_is_read_back(tmp_path, text):
+    row = Utterance(key=text, path=text, raw_emotion=text, emotion="Sad", speaker=text, text=text)
+    write_manifest([row], tmp_path / "m.csv")
+    (cells,) = list(csv.reader((tmp_path / "m.csv").open(encoding="utf-8")))[1:]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert read_manifest(tmp_path / "m.csv") == [row]
 
 
 @pytest.mark.parametrize(

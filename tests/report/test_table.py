@@ -1,6 +1,7 @@
 """A table as text, Markdown, LaTeX, CSV and JSON."""
 
 import csv
+import io
 import json
 
 import pytest
@@ -73,6 +74,23 @@ def test_latex_is_escaped() -> None:
     assert r"polish & 58.4 [41.0, 73.9] $\dagger$§ \\" in latex
     assert r"cafe\_1 &  \\" in latex
     assert latex.count(r"\midrule") == 1
+
+
+def test_names_of_others_are_no_markup_no_formula_and_move_no_cursor() -> None:
+    name = "=cmd|'/c'!A1 <img src=x> ![a](http://b)\n\x1b[2J"
+    table = Table(name, ("encoder", "score"), ((name, -1.5),), (name,))
+    assert "=cmd\\|'/c'!A1 &lt;img src=x> ![a]\\(http://b) \\u001b[2J" in table.to_markdown()
+    assert not {"\x1b", "<"} & set(table.to_markdown())
+    assert len(table.to_markdown().splitlines()) == len(
+        Table("a", ("b", "c"), (("d", 1),), ("e",)).to_markdown().splitlines()
+    )
+    assert "\x1b" not in table.to_text() + table.to_latex()
+    (row,) = list(csv.reader(io.StringIO(table.to_csv())))[1:]
+    assert row == [f"'{name}", "-1.5"]
+
+
+def test_a_backslash_in_latex_is_one() -> None:
+    assert r"\textbackslash{}input\{x\}" in Table("", ("a",), ((r"\input{x}",),)).to_latex()
 
 
 def test_the_mean_of_estimates_has_the_interval_of_independent_ones() -> None:
