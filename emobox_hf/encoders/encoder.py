@@ -21,7 +21,7 @@ from emobox_hf.encoders.forward.windows import cut_windows
 from emobox_hf.encoders.known.identity import EncoderIdentity
 from emobox_hf.encoders.known.inputs import describe_input
 from emobox_hf.encoders.known.loading import load_extractor, load_model
-from emobox_hf.errors import InputError, suggest
+from emobox_hf.errors import InputError, first_line, suggest
 from emobox_hf.precision import Precision
 from emobox_hf.sampling import SAMPLE_RATE_HZ
 
@@ -159,12 +159,20 @@ def load_encoder(
         raise InputError(f"context 'clip' is for Whisper; {identity.name} ({identity.model_type}) {why}: use 'full'")
     extractor = load_extractor(identity)
     model = load_model(identity)
-    return build_encoder(model, extractor, identity, device=device, precision=precision, layer=layer, context=context)
+    try:
+        return build_encoder(
+            model, extractor, identity, device=device, precision=precision, layer=layer, context=context
+        )
+    except (ArithmeticError, LookupError, MemoryError) as error:  # no blocks, strides of 0, windows of days
+        raise InputError(
+            f"{identity.name} ({identity.model_type}): what its config.json says is no encoder: {first_line(error)}"
+        ) from error
 
 
 def _is_batched(model: Any, extractor: Any, identity: EncoderIdentity) -> bool:
     """Whether a model is one of those that take waveforms in batches, at 16 kHz and without an adapter on top."""
     is_plain = not getattr(model.config, "add_adapter", False) and extractor.sampling_rate == SAMPLE_RATE_HZ
+    is_plain = is_plain and extractor.model_input_names[:1] == ["input_values"]
     return identity.model_type in WAVEFORM_TYPES and is_plain
 
 

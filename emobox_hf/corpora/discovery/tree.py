@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from emobox_hf.corpora.placeholders import find_placeholders
+from emobox_hf.corpora.placeholders import TABLE, find_placeholders
 from emobox_hf.errors import InputError, first_five
 
 # What `audio` decodes, by libsndfile or FFmpeg; other files are no utterances.
@@ -60,7 +60,7 @@ class FileTree:
         found = self.find(wanted)
         if found is None:
             raise InputError(f"{self.root}: no file {wanted}, {why}; {len(self.paths)} other files are there")
-        if cause := find_placeholders(self.root, [found], is_sound=False).get(found):
+        if cause := find_placeholders(self.root, [found], kind=TABLE).get(found):
             raise InputError(f"{self.root / found}, {why}: {cause}")
         return found
 

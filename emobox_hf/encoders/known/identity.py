@@ -1,7 +1,6 @@
 """Which encoder exactly: a Hub commit or a digest of a local folder. Cheap: loads neither torch nor transformers."""
 
 import hashlib
-import json
 import socket
 from dataclasses import dataclass
 from functools import cache
@@ -10,10 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+from emobox_hf.corpora.placeholders import find_placeholders
 from emobox_hf.encoders.baselines.table import BASELINES, MODEL_TYPE, find_baseline
 from emobox_hf.encoders.known.table import KNOWN_ENCODERS, find_known
 from emobox_hf.errors import InputError, first_line, suggest
-from emobox_hf.files import sha256_of_file
+from emobox_hf.files import read_json, sha256_of_file
 from emobox_hf.memo import look_up
 
 CONNECT_S = 5.0
@@ -146,9 +146,9 @@ def _near(repo_id: str) -> str:
 def _read_config(config: Path, name: str) -> dict[str, Any]:
     """The model's settings, of which `model_type` is a text."""
     try:
-        settings = json.loads(config.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"encoder {name!r}: {config} is not JSON ({error}); save or fetch the model again") from error
+        settings = read_json(config)
+    except InputError as error:
+        raise InputError(f"encoder {name!r}: {error}; save or fetch the model again") from error
     if not isinstance(settings, dict) or not isinstance(settings.get("model_type"), str):
         raise InputError(f"encoder {name!r}: {config} does not say its model_type; it is not a transformers model")
     return settings
@@ -166,10 +166,12 @@ def _digest(folder: Path) -> str:
     """
     if not (folder / "config.json").is_file():
         raise InputError(f"{folder} is a folder without config.json; one written by save_pretrained was expected")
-    weights = [*folder.glob("model*.safetensors"), *folder.glob("model*.safetensors.index.json")]
-    weights = weights or [*folder.glob("pytorch_model*.bin"), *folder.glob("pytorch_model*.bin.index.json")]
+    weights = _glob(folder, "model*.safetensors", "model*.safetensors.index.json")
+    weights = weights or _glob(folder, "pytorch_model*.bin", "pytorch_model*.bin.index.json")
     if not weights:
         raise InputError(f"{folder} has no weights: model*.safetensors or pytorch_model*.bin was looked for")
+    for name, cause in find_placeholders(folder, sorted(path.name for path in weights), kind="weights").items():
+        raise InputError(f"{folder / name}: {cause}")
     settings = [folder / name for name in _SETTINGS_FILES if (folder / name).is_file()]
     names = sorted(path.name for path in settings + weights)
     digest = hashlib.sha256()
@@ -178,3 +180,7 @@ def _digest(folder: Path) -> str:
             raise outcome
         digest.update(f"{name} {outcome}\n".encode())
     return digest.hexdigest()
+
+
+def _glob(folder: Path, *patterns: str) -> list[Path]:
+    return [path for pattern in patterns for path in folder.glob(pattern) if path.is_file()]

@@ -1,9 +1,11 @@
 """Models and feature extractors as transformers loads them, whole or not at all."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from emobox_hf.encoders.baselines.table import MODEL_TYPE as BASELINE
 from emobox_hf.encoders.known.identity import EncoderIdentity, is_hub_reachable
@@ -26,7 +28,11 @@ def load_extractor(identity: EncoderIdentity) -> Any:
 
     if identity.model_type == MODEL_TYPE:
         register_native_models()
-    try:
+    failure = (
+        f"{identity.name} ({identity.model_type}) has no feature extractor that transformers knows "
+        "(preprocessor_config.json was looked for), so it cannot take sound"
+    )
+    with _reading_foreign_files(failure):
         load: Any = AutoFeatureExtractor.from_pretrained  # untyped in transformers
         extractor = load(
             identity.name,
@@ -34,11 +40,6 @@ def load_extractor(identity: EncoderIdentity) -> Any:
             trust_remote_code=False,
             local_files_only=_is_offline(identity),
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{identity.name} ({identity.model_type}) has no feature extractor that transformers knows "
-            f"(preprocessor_config.json was looked for), so it cannot take sound: {first_line(error)}"
-        ) from error
     if not isinstance(getattr(extractor, "sampling_rate", None), int):
         raise InputError(
             f"{identity.name} ({identity.model_type}): its {type(extractor).__name__} names no sampling rate, so it is "
@@ -105,18 +106,28 @@ def load_weights(auto_class: Any, identity: EncoderIdentity) -> tuple[Any, dict[
     _refuse_baseline(identity)
     if identity.model_type == MODEL_TYPE:
         register_native_models()
-    try:
-        with no_progress_bars():
-            model, report = auto_class.from_pretrained(
-                identity.name,
-                revision=identity.revision,
-                dtype=torch.float32,
-                trust_remote_code=False,
-                local_files_only=_is_offline(identity),
-                output_loading_info=True,
-            )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(
-            f"{identity.name} ({identity.model_type}) cannot be loaded by {auto_class.__name__}: {first_line(error)}"
-        ) from error
+    failure = f"{identity.name} ({identity.model_type}) cannot be loaded by {auto_class.__name__}"
+    with _reading_foreign_files(failure), no_progress_bars():
+        model, report = auto_class.from_pretrained(
+            identity.name,
+            revision=identity.revision,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            local_files_only=_is_offline(identity),
+            output_loading_info=True,
+        )
     return model, report
+
+
+@contextmanager
+def _reading_foreign_files(failure: str) -> Iterator[None]:
+    """What libraries raise over damaged or hostile files of a model, which is nearly anything, as an InputError."""
+    try:
+        yield
+    except UnpicklingError as error:  # torch's own words are advice to read the file without protection
+        raise InputError(
+            f"{failure}: pytorch_model.bin is no file of tensors alone, and nothing else in it is read or run; get the "
+            "weights as model.safetensors, or fetch them again"
+        ) from error
+    except Exception as error:
+        raise InputError(f"{failure}: {first_line(error) or type(error).__name__}") from error

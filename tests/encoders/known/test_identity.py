@@ -78,8 +78,8 @@ def test_every_part_of_sharded_weights_counts(tmp_path: Path) -> None:
     [
         ({}, "without config.json"),
         ({"config.json": '{"model_type": "hubert"}'}, "no weights"),
-        ({"config.json": "{", "pytorch_model.bin": ""}, "not JSON"),
-        ({"config.json": "{}", "pytorch_model.bin": ""}, "does not say its model_type"),
+        ({"config.json": "{", "pytorch_model.bin": "weights"}, "not JSON"),
+        ({"config.json": "{}", "pytorch_model.bin": "weights"}, "does not say its model_type"),
     ],
 )
 def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path, files: dict[str, str], message: str) -> None:
@@ -144,7 +144,7 @@ def test_models_that_transformers_lacks_say_what_makes_them() -> None:
 @pytest.mark.parametrize(("said", "known"), [("data2vec2-base", "data2vec2-base"), ("another", None), (None, None)])
 def test_a_folder_says_which_encoder_of_the_table_it_is(tmp_path: Path, said: str | None, known: str | None) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "emobox-data2vec2", "encoder_id": said}))
-    (tmp_path / "model.safetensors").write_bytes(b"")
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
     assert identify(str(tmp_path)).known_id == known
 
 
