@@ -144,6 +144,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_folder_that_is_no_encoder_is_refused_with_a_line(
     fault: str, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
