@@ -51,6 +51,13 @@ _LENGTH_TAG_BYTES = 256
 # Full scale is 1. Floats and overshooting codecs exceed it by a little; a hundredfold is a file of unscaled integers.
 _LOUDEST = 100.0
 
+# No speech is sampled at other rates; a header that says one is damaged, and would have a file blown up by resampling.
+_RATES_HZ = range(1000, 1_000_000)
+
+# Of an utterance decoded as it is stored: three hours at 48 kHz in two channels. More is a whole recording, for which
+# a corpus has segments, or a small file that was made to unpack to gigabytes.
+_MOST_BYTES = 4_200_000_000
+
 # What 16 bits would clip by less than 2 dB is kept as FLAC: resampling a loud recording overshoots by up to 14 %.
 _CLIPPED_LITTLE = 1.25
 
@@ -240,10 +247,36 @@ def _scratch_file() -> BinaryIO:
 
 
 def _check_file(path: Path) -> None:
+    if not _is_unicode(path):
+        raise AudioError(f"{path}: its name is not in UTF-8; rename it")
     if not path.is_file():
-        raise AudioError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}; an audio file was expected")
+        found = "is a folder" if path.is_dir() else "is a pipe or a device" if path.exists() else "no such file"
+        raise AudioError(f"{path}: {found}; an audio file was expected")
+    if not os.access(path, os.R_OK):
+        raise AudioError(f"{path}: may not be read; mend its permissions")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty (0 bytes); fetch or unpack it again")
+
+
+def _is_unicode(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_size(path: Path, n_frames: int, n_channels: int, rate: int) -> None:
+    if n_frames * n_channels * 4 > _MOST_BYTES:
+        raise AudioError(
+            f"{path}: {n_frames / rate / 3600:.3g} h of sound or more in {n_channels} channels, too much for an "
+            "utterance; cut it, or give the corpus segments"
+        )
+
+
+def _check_rate(path: Path, rate: int) -> None:
+    if rate not in _RATES_HZ:
+        raise AudioError(f"{path}: its header says {rate} Hz; a rate of {_RATES_HZ[0]} to {_RATES_HZ[-1]} was expected")
 
 
 def _span(start_s: float | None, end_s: float | None) -> str:
@@ -271,6 +304,7 @@ def _open_plain(path: Path) -> "Iterator[soundfile.SoundFile | None]":
     try:
         file = soundfile.SoundFile(path)
         _check_promise(path, file)
+        _check_rate(path, file.samplerate)
         yield file if _knows_length(path, file) else None
     except soundfile.LibsndfileError as error:
         if file is not None or error.code not in _NOT_FOR_LIBSNDFILE:
@@ -298,7 +332,7 @@ def _knows_length(path: Path, file: "soundfile.SoundFile") -> bool:
 
 
 def _check_promise(path: Path, file: "soundfile.SoundFile") -> None:
-    """Refuse a file whose header promises more samples than it holds; libsndfile reads it as a shorter one.
+    """Refuse a file whose header promises other samples than it holds; libsndfile reads it as a shorter one.
 
     libsndfile notes the disagreement in its log: `data : 32000 (should be 15978)`, in bytes, for WAV, AIFF and AU.
     """
@@ -306,6 +340,17 @@ def _check_promise(path: Path, file: "soundfile.SoundFile") -> None:
         bytes_per_frame = int(held) / file.frames if file.frames else 1
         if int(held) + bytes_per_frame <= int(promised) < _UNKNOWN_LENGTH:
             raise AudioError(f"{path}: cut short: its header promises {promised} bytes of samples, it holds {held}")
+    large = re.search(r"frame count (\d+) does not match value from 'ds64' chunk of (\d+)", file.extra_info)
+    if large and int(large[1]) < int(large[2]):
+        raise AudioError(f"{path}: cut short: its header promises {large[2]} samples, it holds {large[1]}")
+    layout = re.search(r"Block Align +: (\d+)\n +Bit Width +: (\d+)", file.extra_info)
+    if layout and file.subtype.startswith("PCM"):
+        block, bits = map(int, layout.groups())
+        sizes = {-(-bits // 8), 4 if bits == 24 else -(-bits // 8)}  # 24 bits may lie in four bytes
+        if block not in {file.channels * size for size in sizes}:
+            raise AudioError(
+                f"{path}: damaged: its header says {file.channels} channels of {bits} bits, and {block} bytes for all"
+            )
 
 
 def _check_ogg(path: Path) -> None:
@@ -323,6 +368,7 @@ def _read_plain(path: Path, start_s: float | None, end_s: float | None) -> tuple
         if file.format == "OGG":
             _check_ogg(path)
         first, last = _cut(path, start_s, end_s, file.samplerate, file.frames)
+        _check_size(path, last - first, file.channels, file.samplerate)
         if first:
             file.seek(first)
         samples = file.read(last - first, dtype="float32", always_2d=True)
@@ -383,7 +429,8 @@ def _open_with_ffmpeg(path: Path) -> Iterator[tuple[Any, Any]]:
     av: Any = need("av", f"{path}: a video or compressed file was to be read")
 
     try:
-        with av.open(str(path)) as container:
+        # else FFmpeg takes a name such as `concat:a` for a protocol
+        with av.open(f"file:{path}") as container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: has no audio stream")
             yield container, container.streams.audio[0]
@@ -413,6 +460,7 @@ def _read_with_ffmpeg(path: Path, start_s: float | None, end_s: float | None) ->
         if container.format.name == "ogg":
             _check_ogg(path)
         rate: int = stream.rate
+        _check_rate(path, rate)
         enough = None if end_s is None else round(end_s * rate)
         # Changes the sample format alone: layout and rate stay as they are, so channels are not mixed.
         to_float = av.AudioResampler(format="fltp")
@@ -420,6 +468,7 @@ def _read_with_ffmpeg(path: Path, start_s: float | None, end_s: float | None) ->
             for part in to_float.resample(frame):
                 blocks.append(part.to_ndarray())
                 n_frames += part.samples
+                _check_size(path, n_frames, stream.channels, rate)
             if enough is not None and n_frames >= enough:
                 break
         else:
