@@ -7,12 +7,12 @@ a score ends in the record anyway.
 
 import argparse
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from emobox_hf.errors import InputError, suggest
+from emobox_hf.files import read_toml
 from emobox_hf.options import Parser
 
 TABLE = "defaults"
@@ -45,10 +45,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         InputError: It is no TOML, holds something else than the table, or an option that takes no default from a file.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected TOML, found {error}") from error
+    content = read_toml(path)
     if unknown := sorted(set(content) - {TABLE}):
         raise InputError(f"{path}: expected one table, [{TABLE}], found {unknown[0]!r}")
     table = content.get(TABLE, {})

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import tempfile
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +71,18 @@ def read_json(path: Path) -> Any:
         InputError: It is none.
     """
     return parse_json(read_text(path), str(path))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file in UTF-8 holds.
+
+    Raises:
+        InputError: It is none, or is nested a thousand deep.
+    """
+    try:
+        return tomllib.loads(read_text(path))
+    except (ValueError, RecursionError) as error:  # tomllib lets through what int and datetime say of a number
+        raise InputError(f"{path}: not a TOML file in UTF-8: {error}") from error
 
 
 def parse_json(text: str, where: str) -> Any:

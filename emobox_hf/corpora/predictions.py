@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from emobox_hf.corpora.synonyms import map_label
 from emobox_hf.errors import InputError, first_five
-from emobox_hf.files import sha256_of_file
+from emobox_hf.files import parse_json, sha256_of_file
 
 PREFIX = "p_"
 _METADATA = b"emobox"
@@ -132,7 +132,7 @@ def _read_columns(path: Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
 
     try:
         table = pq.read_table(path)
-    except (FileNotFoundError, IsADirectoryError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException, UnicodeError) as error:  # OSError is also what Arrow says of a damaged footer
         raise InputError(
             f"{path}: expected a Parquet file of predictions, found none that can be read ({error}); `emobox label` "
             "makes one"
@@ -142,7 +142,10 @@ def _read_columns(path: Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
             f"{path}: expected rows with a column `key` and columns `p_<emotion>`, found {table.num_rows} rows with "
             f"{', '.join(table.column_names)}"
         )
-    made_from: dict[str, Any] = json.loads((table.schema.metadata or {}).get(_METADATA, b"{}"))
+    note = (table.schema.metadata or {}).get(_METADATA, b"{}").decode("utf-8", "replace")
+    made_from = parse_json(note, f"{path}: what its metadata says of the model")
+    if not isinstance(made_from, dict):
+        raise InputError(f"{path}: what its metadata says of the model is no object")
     return table.to_pydict(), made_from
 
 

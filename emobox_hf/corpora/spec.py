@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import json
 import re
-import tomllib
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from emobox_hf.corpora.synonyms import map_label
 from emobox_hf.corpora.templates import fields_of, find_fault
 from emobox_hf.dataclass_reader import read_as
 from emobox_hf.errors import InputError, first_five, suggest
-from emobox_hf.files import read_text
+from emobox_hf.files import read_toml
 
 SPECS_DIR = Path(__file__).parent / "specs"
 
@@ -290,11 +289,7 @@ def read_spec(path: Path) -> CorpusSpec:
     """The spec in one TOML file, checked field by field."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; a spec in TOML was expected, as specs/README.md explains")
-    try:
-        table = tomllib.loads(read_text(path))
-    except (ValueError, RecursionError) as error:  # tomllib lets through what int and datetime say of a number
-        raise InputError(f"{path}: not a TOML file in UTF-8: {error}") from error
-    spec: CorpusSpec = read_as(CorpusSpec, table, str(path))
+    spec: CorpusSpec = read_as(CorpusSpec, read_toml(path), str(path))
     _check(spec, path)
     return spec
 

@@ -18,6 +18,7 @@ from emobox_hf.encoders.progress_bars import no_progress_bars
 from emobox_hf.errors import InputError, first_five
 
 _VERSION = 6
+_MOST_DIMENSIONS = 3  # of a Whisper's variables: those of its convolutions
 _DTYPES = {code: np.dtype(name) for code, name in enumerate(("<f4", "<i1", "<i2", "<i4", "<f2"))}
 
 Variables = dict[str, np.ndarray[Any, Any]]
@@ -91,6 +92,8 @@ def read_variables(model_bin: Path) -> Variables:
 def _read_variable(file: BinaryIO) -> tuple[str, np.ndarray[Any, Any]]:
     name = _read_text(file)
     (rank,) = _unpack(file, "B")
+    if rank > _MOST_DIMENSIONS:
+        raise InputError(f"{file.name}: variable {name!r} is damaged ({rank} dimensions)")
     shape = _unpack(file, f"{rank}I")
     code, n_bytes = _unpack(file, "BI")
     if code not in _DTYPES or n_bytes != _DTYPES[code].itemsize * int(np.prod(shape, dtype=np.int64)):

@@ -98,6 +98,7 @@ def _unpack_tar(archive: Path, folder: Path, members: Sequence[str]) -> None:
         for member in tar:
             if _is_wanted(member.name, members):
                 _check_name(archive, member.name)
+                check_space(folder.parent, member.size, f"{archive.name}: {member.name}, unpacked, needs")
                 tar.extract(member, folder, filter="data")
         while tar.fileobj is not None and tar.fileobj.read(1 << 20):
             pass  # a checksum of the whole comes at its very end, where tarfile has no reason to look

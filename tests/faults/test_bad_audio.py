@@ -12,8 +12,15 @@ import numpy as np
 import pytest
 import soundfile
 from fault_table import Fault
+from speech import make_polish
 
 from emobox_hf.audio import AudioError, encode_sound, read_info, read_waveform
+from emobox_hf.corpora.spec import load_spec
+from emobox_hf.errors import InputError
+from emobox_hf.experiments.request import make_request
+from emobox_hf.experiments.run import run_probe
+from emobox_hf.report.run_table import run_table
+from emobox_hf.results import read_record
 from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 FREQUENCY_HZ, LEVEL = 440, 0.3
@@ -274,3 +281,35 @@ def test_an_hour_is_read_and_a_small_file_of_gigabytes_is_refused_before_it_is_u
         with pytest.raises(AudioError, match="h of sound or more in 8 channels"):
             read_waveform(tmp_path / "bomb.flac")
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
+
+
+@UNIX
+def test_bad_files_among_a_corpus_stop_a_run_or_are_listed_and_no_test_part_shrinks_unseen(
+    tmp_path: Path, encoder: Path, inject: Inject
+) -> None:
+    kinds = [kind for kind, (name, _, _) in BAD.items() if name == "a.wav" and kind != "no permission"]
+    spec, root = load_spec("polish"), tmp_path / "polish"
+    make_polish(root, spec)
+    replaced = {}
+    for kind, path in zip(kinds, sorted(root.glob("*.wav"))[::11], strict=False):
+        path.unlink()
+        BAD[kind][1](path)
+        replaced[f"polish-{path.stem}"] = kind
+    options: dict[str, Any] = {
+        "corpus": "polish",
+        "encoder": str(encoder),
+        "data_dir": root,
+        "folds": ("fold1",),
+    }
+    options |= {"features": tmp_path, "output": tmp_path, "head": "linear"}
+    fault = inject("audio: bad files among a corpus, --on-error skip")
+    with pytest.raises(InputError, match="--on-error skip"):
+        run_probe(make_request(**options))
+    record = read_record(run_probe(make_request(**options, on_error="skip")))
+    left_out = {clip["key"]: clip["reason"] for clip in record.left_out}
+    assert left_out.keys() == replaced.keys()
+    assert all(left_out.values())
+    (fold,) = record.folds
+    assert fold.n_test == 90 - sum(key.startswith("polish-m3.") for key in replaced) < 90
+    fault.count(len(replaced))
+    fault.saw(next(line for line in run_table(record).splitlines() if line.startswith("left out: ")))

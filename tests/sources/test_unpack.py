@@ -184,3 +184,12 @@ def test_what_cannot_fit_is_refused_before_it_is_unpacked(tmp_path):
     with pytest.raises(InputError, match=r"many\.zip, unpacked, needs 8\.59 TB, and .* are free"):
         unpack_all([archive], tmp_path / "out")
     assert listed(tmp_path / "out") == {}
+
+
+def test_a_member_that_no_disk_holds_is_refused_before_it_is_written(tmp_path):
+    info = tarfile.TarInfo("bomb.wav")
+    info.size = 10**17
+    (tmp_path / "a.tar").write_bytes(info.tobuf() + bytes(1024))
+    with pytest.raises(InputError, match=r"a\.tar: bomb\.wav, unpacked, needs 1e\+05 TB"):
+        unpack_all([tmp_path / "a.tar"], tmp_path / "out")
+    assert not listed(tmp_path / "out")
