@@ -12,6 +12,7 @@ from typing import Any
 
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.experiments.request import SECTIONS, ProbeRequest, parse_request
+from emobox_hf.files import read_toml
 from emobox_hf.options import is_on_by_default, list_options
 
 SETTINGS = resources.files("emobox_hf.benchmarks").joinpath("settings")
@@ -127,10 +128,7 @@ def _read(name: str) -> dict[str, Any]:
         path = Path(str(SETTINGS.joinpath(f"{name}.toml")))
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected TOML, found {error}") from error
+    return read_toml(path)
 
 
 def _check_options(name: str, options: Sequence[str]) -> None:
