@@ -49,7 +49,7 @@ RUNGS = {
 BASE = {
     "cores": {"cores"},
     "dataclass_reader": {"dataclass_reader", "errors"},
-    "defaults": {"defaults", "options", "errors"},
+    "defaults": {"defaults", "options", "errors", "files"},
     "errors": {"errors"},
     "files": {"files", "errors"},
     "memo": {"memo", "errors", "files", "progress"},

@@ -194,7 +194,7 @@ def test_a_file_in_the_current_folder_is_found(config: Path, monkeypatch: pytest
         ("[defaults]\nepochs = 'many'", "epochs: invalid literal"),
         ("[defaults]\noutput-norm = 'yes'", "output_norm: expected true or false"),
         ("encoder = 'x'", "expected one table, [defaults], found 'encoder'"),
-        ("[defaults", "expected TOML"),
+        ("[defaults", "not a TOML file"),
     ],
 )
 def test_a_wrong_default_is_refused(config: Path, text: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

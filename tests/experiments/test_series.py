@@ -83,7 +83,7 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("title = ", "expected TOML"),
+        ("title = ", "not a TOML file"),
         ("[gird]\nencoder = []", "unknown field 'gird'; did you mean 'grid'"),
         ("[pairs]\ncorpus = []", r"\[pairs\] takes corpora"),
         ("[options]\nquiet = true", "'quiet' is no setting of a run; say --quiet on the command line"),
