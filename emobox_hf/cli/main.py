@@ -23,6 +23,7 @@ from emobox_hf.cli import (
     series,
     split,
     store,
+    verify,
 )
 from emobox_hf.cli.completion import complete
 from emobox_hf.cli.logs import speaking
@@ -43,6 +44,7 @@ GROUPS = (
     series,
     report,
     compare,
+    verify,
     store,
     bench,
 )
