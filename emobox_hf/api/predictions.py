@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.files import check_writable, whole_file
+from emobox_hf.text import show_text, write_cell
 
 if TYPE_CHECKING:
     from emobox_hf.experiments.prediction import FilePrediction
@@ -82,14 +83,17 @@ def check_form(path: Path) -> None:
 def list_rows(
     predictions: "Iterable[FilePrediction]", labels: Sequence[str], left_out: dict[str, str]
 ) -> Iterator[dict[str, Any]]:
-    """A row a window, by column; files without any go to `left_out` with the reason."""
+    """A row a window, by column; files without any go to `left_out` with the reason.
+
+    A name of a file that is no text stands as it can be shown (`text.show_text`).
+    """
     for one in predictions:
         if one.error:
-            left_out[str(one.file)] = one.error
+            left_out[show_text(one.file)] = show_text(one.error)
         for (start_s, end_s), row in zip(one.spans_s, one.probabilities, strict=True):
             told = {f"p_{label}": float(value) for label, value in zip(labels, row, strict=True)}
             guess = labels[int(row.argmax())]
-            yield {"file": str(one.file), "start_s": start_s, "end_s": end_s, "prediction": guess, **told}
+            yield {"file": show_text(one.file), "start_s": start_s, "end_s": end_s, "prediction": guess, **told}
 
 
 def print_json_lines(rows: Iterable[Mapping[str, Any]], out: TextIO) -> int:
@@ -112,7 +116,7 @@ def _write_csv(rows: Iterable[Mapping[str, Any]], labels: Sequence[str], path: P
         writer = csv.DictWriter(out, _schema(labels).names, lineterminator="\n")
         writer.writeheader()
         for row in rows:
-            writer.writerow(row)
+            writer.writerow({name: write_cell(one) if isinstance(one, str) else one for name, one in row.items()})
             n_rows += 1
     return n_rows
 

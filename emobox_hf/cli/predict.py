@@ -8,7 +8,7 @@ from typing import Any
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.prediction_request import FileChoice, ProbeChoice
 from emobox_hf.options import Parser, add_options, take_options
-from emobox_hf.text import count_of
+from emobox_hf.text import count_of, show_text
 
 
 def add_verbs(verbs: Any) -> None:
@@ -65,8 +65,9 @@ def _predict(arguments: argparse.Namespace) -> int:
 def _print_table(rows: list[dict[str, Any]], labels: tuple[str, ...]) -> None:
     from emobox_hf.report.table import align
 
-    lines = [["file", "from s", "to s", *labels, "prediction"]]
+    lines = [["file", "from s", "to s", *map(show_text, labels), "prediction"]]
     for row in rows:
         shares = (f"{row[f'p_{label}']:.3f}" for label in labels)
-        lines.append([row["file"], f"{row['start_s']:.2f}", f"{row['end_s']:.2f}", *shares, row["prediction"]])
+        guess = show_text(row["prediction"])
+        lines.append([row["file"], f"{row['start_s']:.2f}", f"{row['end_s']:.2f}", *shares, guess])
     print(align(lines))

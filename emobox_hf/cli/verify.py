@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emobox_hf.errors import InputError
-from emobox_hf.text import count_of
+from emobox_hf.text import count_of, show_text
 
 SHOWN = 5  # faults of a run
 
@@ -51,9 +51,9 @@ def _verify(arguments: argparse.Namespace) -> int:
         )
         return 1 if n_wrong else 0
     for run, found in faults.items():
-        print(f"{run}: {count_of(len(found), 'fault') if found else 'agrees'}")
+        print(f"{show_text(run)}: {count_of(len(found), 'fault') if found else 'agrees'}")
         for fault in found[:SHOWN]:
-            print(f"  {fault}")
+            print(f"  {show_text(fault)}")
         if len(found) > SHOWN:
             print(f"  … and {len(found) - SHOWN} more; --json names all")
     if n_wrong:

@@ -216,7 +216,7 @@ def _check_layers(record: RunRecord) -> Iterator[str]:
         where = f"layers, {fold.fold} seed {fold.seed}"
         yield from _compare(f"{where}, layer", list(record.layer_summary), [str(line.layer) for line in lines])
         for line in lines:
-            total = None if line.weights is None else math.fsum(line.weights)
+            total = math.fsum(line.weights) if isinstance(line.weights, list) else line.weights
             expected = 1.0 if line.layer == WEIGHTED else None
             yield from _compare(f"{where}, {line.layer}.weights, added up", expected, total)
         chosen = [line.layer for line in lines if line.is_chosen]
@@ -230,7 +230,7 @@ def _check_layers(record: RunRecord) -> Iterator[str]:
             for line in lines:
                 by_fold.setdefault(line.fold, []).append(line.scores.get(name, math.nan))
             means = [float(np.mean(values)) for values in by_fold.values()] or [math.nan]
-            yield from _compare(f"layer_summary.{layer}.{name}.mean", mean_over_folds(means)[0], one.mean)
+            yield from _compare(f"layers and layer_summary.{layer}.{name}.mean", mean_over_folds(means)[0], one.mean)
 
 
 def _compare(name: str, expected: Any, found: Any) -> Iterator[str]:

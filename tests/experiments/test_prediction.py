@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,24 @@ def test_bad_files_are_named_and_the_others_written(
     for row, ours in zip(rows, python.table.to_pylist(), strict=True):
         assert row["prediction"] == ours["prediction"]
         assert float(row["p_Angry"]) == pytest.approx(ours["p_Angry"], abs=1e-6)
+
+
+def test_names_that_are_no_text_or_a_formula_are_written_as_they_can_be_shown(
+    linear: Run, encoder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "odd"
+    write_wav(tmp_path / "x.wav", synthesize("g", "m9", "x"))
+    folder.mkdir()
+    for name in (b"=1+1.wav", b"\xff.wav"):
+        shutil.copy(tmp_path / "x.wav", Path(os.fsdecode(os.fsencode(folder) + b"/" + name)))
+    words = ["predict", "--probe", str(linear.folder), "--encoder", str(encoder)]
+    for form in ("csv", "jsonl", "parquet"):
+        assert main([*words, str(folder), "--out", str(tmp_path / f"x.{form}")]) == 0
+    assert predict(linear, folder, encoder=encoder).table["file"].to_pylist()[1].endswith("\\udcff.wav")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main([*words, "=1+1.wav", "--out", str(tmp_path / "y.csv")]) == 0
+    assert (tmp_path / "y.csv").read_text(encoding="utf-8").splitlines()[1].startswith("'=1+1.wav,")
 
 
 @pytest.mark.parametrize("name", ["2.wav", "3.wav"])

@@ -5,7 +5,9 @@ import contextlib
 import io
 import json
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -131,6 +133,22 @@ def test_files_of_a_test_part_get_the_demo_s_predictions(demo: tuple[Path, str],
     found = predict(run, [polish / path for path in rows.path], fold="fold3").to_pandas()
     columns = [f"p_{label}" for label in run.labels]
     np.testing.assert_allclose(found[columns], rows[columns], rtol=0, atol=1e-3)
+
+
+def test_the_readme_s_lines_of_python_run(
+    demo: tuple[Path, str], polish: Path, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (checkout / "README.md").read_text(encoding="utf-8").partition("### From Python")[2]
+    code = text.partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "recordings").mkdir()
+    for name, file in zip(("angry.wav", "recordings/1.wav"), sorted(polish.rglob("m1.a_*.wav")), strict=False):
+        shutil.copy(file, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["run"].scores["ua"] == pytest.approx(0.576, abs=0.04)
+    assert names["classify"]("angry.wav", top_k=1)[0]["label"] in names["run"].labels
+    assert [run.folder for run in names["runs"]] == [names["run"].folder]
 
 
 def test_the_demo_s_record_is_printed_as_json(
