@@ -302,8 +302,7 @@ def _open_plain(path: Path) -> "Iterator[soundfile.SoundFile | None]":
     soundfile = need("soundfile", f"{path}: a sound file was to be read")
     file = None
     try:
-        # Of a name that is no text soundfile takes the bytes alone.
-        file = soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path)
+        file = soundfile.SoundFile(path)
         _check_promise(path, file)
         _check_rate(path, file.samplerate)
         yield file if _knows_length(path, file) else None
