@@ -1,13 +1,19 @@
 """Noise clips as long as utterances are, in whole batches of a large corpus: what speed is measured with."""
 
-from collections.abc import Callable, Sequence
+import tempfile
+import wave
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emobox_hf.features import Clip
+from emobox_hf.features import Clip, Decoders
 from emobox_hf.features.batching import make_batches
+from emobox_hf.results import AudioSettings
 from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 Waveform = NDArray[np.float32]
@@ -53,6 +59,43 @@ def make_clip(number: int, duration_s: float) -> Clip:
     """A clip of noise, made when it is read."""
     n_samples = round(duration_s * SAMPLE_RATE_HZ)
     return Clip(f"noise-{number:06d}", n_samples / SAMPLE_RATE_HZ, partial(make_noise, number, n_samples))
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Clips as WAV files of 16 bits, and the processes that decode them.
+
+    Attributes:
+        folder: Where the files are.
+        decoders: Processes that were started before any model was made, as extraction starts them.
+    """
+
+    folder: Path
+    decoders: Decoders
+
+    def write(self, clips: Sequence[Clip]) -> None:
+        """Write the files of clips that `choose_clips` gave, those that are not there yet."""
+        for clip in clips:
+            path = _path_of(self.folder, clip.key)
+            if not path.exists():
+                with wave.open(str(path), "wb") as file:
+                    file.setparams((1, 2, SAMPLE_RATE_HZ, 0, "NONE", ""))
+                    file.writeframes((32767 * clip.read()).clip(-32767, 32767).astype("<i2").tobytes())
+
+
+@contextmanager
+def recordings(scratch: Path | None, device_type: str) -> Iterator[Recordings]:
+    """Within, recordings of a corpus can be written and decoded; nothing of them is left."""
+    with tempfile.TemporaryDirectory(prefix="emobox-bench-", dir=scratch) as name:
+        clips = [make_clip(number, duration) for number, duration in enumerate(draw_durations(CORPUS_CLIPS))]
+        read = AudioSettings().read_file
+        files = [Clip(clip.key, clip.duration_s, partial(read, _path_of(Path(name), clip.key), {})) for clip in clips]
+        with Decoders(files, device_type=device_type) as decoders:
+            yield Recordings(Path(name), decoders)
+
+
+def _path_of(folder: Path, key: str) -> Path:
+    return folder / f"{key}.wav"
 
 
 def sum_s(clips: Sequence[Clip]) -> float:

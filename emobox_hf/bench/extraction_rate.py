@@ -29,7 +29,9 @@ class Extraction:
         batch_s: Padded seconds that a batch may have.
         padding: Share of the seconds in the batches of a corpus that is no sound, from 0 to 1. An encoder that pads
             every clip to a window computes that as well.
-        audio_s_per_s: Seconds of sound a second, from clip to shard.
+        busy_fraction: Share of the time in which a forward pass is under way; on a GPU by its own clock, with the gaps
+            between the kernels of a pass.
+        audio_s_per_s: Seconds of sound a second, from file to shard.
         clips_per_s: Clips a second.
         times_loop: How many times as fast as the loop of the same round.
         tflops: 10^12 operations a second, as counted by `flops`; None for a model that cannot be counted.
@@ -42,6 +44,7 @@ class Extraction:
     precision: str
     batch_s: float
     padding: float
+    busy_fraction: float
     audio_s_per_s: float
     clips_per_s: float
     times_loop: float
@@ -106,6 +109,7 @@ def measure_encoder(
     clips, padding = choose_clips(
         draw_durations(CORPUS_CLIPS), one.padded_s, batch_s=one.batch_s, audio_s=sample.audio_s
     )
+    sample.recordings.write(clips)
     by_length = sorted(clips, key=lambda clip: clip.duration_s)
     some = by_length[:: -(-len(clips) // sample.loop_clips)]
     warm_up = [clip.read() for clip in by_length[-1:]]
@@ -157,6 +161,7 @@ def summarize_rounds(
         precision=precision,
         batch_s=batch_s,
         padding=padding,
+        busy_fraction=median(one.forward_s / one.wall_s for one in done),
         audio_s_per_s=work.audio_s / wall_s,
         clips_per_s=work.n_clips / wall_s,
         times_loop=median(loop / one.wall_s for loop, one in zip(loops, done, strict=True)),

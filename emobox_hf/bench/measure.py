@@ -1,17 +1,20 @@
 """`emobox bench`: how fast this machine extracts, stores and probes, each rate beside what to compare it with.
 
-Nothing is read but weights that were asked for: clips are noise, models have random weights, the store lies in a
-temporary folder. It runs where there is torch and transformers alone.
+Nothing is read but weights that were asked for: clips are WAV files of noise, models have random weights, files and
+stores lie in temporary folders. It runs where there is torch and transformers alone.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from emobox_hf.bench.budget import Budget
+from emobox_hf.bench.clips import Recordings, recordings
 from emobox_hf.bench.estimate import ASK
 from emobox_hf.bench.extraction_rate import measure_encoder
 from emobox_hf.bench.gemm import list_products, measure_gemm
@@ -50,7 +53,7 @@ class BenchRequest:
         store_clips: Utterances that are written to a store and read.
         probe_epochs: Epochs of a probe.
         probe_clips: Utterances that probes are trained on.
-        scratch: A folder for the temporary store; None for the system's.
+        scratch: A folder for the files of noise and the temporary store; None for the system's.
         longest_s: Seconds; of what seems to take longer fewer rounds are run, and what one round of takes longer is
             skipped.
     """
@@ -145,13 +148,25 @@ def run_bench(request: BenchRequest, say: Say, show: Show = lambda part, figures
     """
     for name in request.encoders:  # a misspelt one is known before the work is done
         identify(name)
+    # Before anything else takes memory, as extraction does it.
+    needs_files = "encoders" in request.parts
+    with recordings(request.scratch, request.device.type) if needs_files else nullcontext() as files:
+        return _measure(request, files, say, show)
+
+
+def _measure(request: BenchRequest, files: Recordings | None, say: Say, show: Show) -> Figures:
     device = request.device
     figures: Figures = {"at": now(), "machine": describe_host(device) | {"versions": describe_versions()}}
     show("machine", figures)
     budget = Budget(request)
     say(budget.describe())
-    measures = {"gemm": _measure_products, "encoders": _measure_encoders, "store": _measure_store}
-    for part, measure in (measures | {"probes": _measure_probes}).items():
+    measures: dict[str, Callable[[BenchRequest, Budget, Say], Any]] = {
+        "gemm": _measure_products,
+        **({"encoders": partial(_measure_encoders, files)} if files else {}),
+        "store": _measure_store,
+        "probes": _measure_probes,
+    }
+    for part, measure in measures.items():
         if part in request.parts and (found := measure(request, budget, say)):
             figures[part] = found
             show(part, figures)
@@ -172,7 +187,7 @@ def _measure_products(request: BenchRequest, budget: Budget, say: Say) -> list[F
     return found
 
 
-def _measure_encoders(request: BenchRequest, budget: Budget, say: Say) -> list[Figures]:
+def _measure_encoders(files: Recordings, request: BenchRequest, budget: Budget, say: Say) -> list[Figures]:
     device, found = request.device, []
     for name in (*request.shapes, *request.encoders):
         if name in request.shapes and not budget.allows(name, budget.loop_s(make_config(name))):
@@ -187,7 +202,7 @@ def _measure_encoders(request: BenchRequest, budget: Budget, say: Say) -> list[F
         if precisions and n_rounds < request.rounds:
             say(f"{name}: {n_rounds} of {request.rounds} rounds, for lack of time; {ASK} runs all")
         if precisions:
-            sample = Sample(request.audio_s, request.loop_clips, n_rounds, request.gemm_s, request.scratch)
+            sample = Sample(request.audio_s, request.loop_clips, n_rounds, request.gemm_s, request.scratch, files)
             found.append(asdict(measure_encoder(plain, device, precisions, sample, say)))
         del plain
         if device.type == "cuda":

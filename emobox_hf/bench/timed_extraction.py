@@ -2,7 +2,7 @@
 
 The loop is EmoBox's: plain transformers in float32, one clip at a time, its feature extractor and the copy to the CPU
 included; but under `no_grad`, which EmoBox's lacks, so that it is as fast as such a loop can be, and it stores nothing.
-Ours goes the whole way from a clip that is made to a shard on the disk.
+Ours goes the whole way from a WAV file to a shard on the disk.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from emobox_hf.bench.clips import Waveform
+from emobox_hf.bench.clips import Recordings, Waveform
 from emobox_hf.bench.gemm import fastest, list_products, measure_gemm
 from emobox_hf.bench.shapes import PlainModel
 from emobox_hf.bench.store_rate import noise_key
@@ -27,13 +27,14 @@ from emobox_hf.sampling import SAMPLE_RATE_HZ
 
 @dataclass(frozen=True)
 class Sample:
-    """How much sound an encoder is measured with, and how often, see `BenchRequest`."""
+    """How much sound an encoder is measured with, how often, and from which files, see `BenchRequest`."""
 
     audio_s: float
     loop_clips: int
     rounds: int
     gemm_s: float
     scratch: Path | None
+    recordings: Recordings
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,6 @@ def run_ours(
         held = torch.cuda.memory_allocated(device)
     with tempfile.TemporaryDirectory(prefix="emobox-bench-", dir=sample.scratch) as root:
         store = FeatureStore.open(Path(root), noise_key(plain.name, plain.identity.key, precision))
-        report = extract(clips, clocked, store, batch_s=encoder.batch_s)
+        report = extract(clips, clocked, store, batch_s=encoder.batch_s, decoders=sample.recordings.decoders)
     memory_mb = (torch.cuda.max_memory_allocated(device) - held) / 2**20 if device.type == "cuda" else None
     return TimedExtraction(report.wall_s, clocked.seconds(), 1e12 * fastest(products).tflops, memory_mb)

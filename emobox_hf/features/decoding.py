@@ -96,7 +96,7 @@ class Decoders:
         """
         if not self._workers:
             for batch in batches:
-                yield [(clip, _read(clip)) for clip in batch]
+                yield [(clip, _read(self._clips[self._numbers[clip.key]])) for clip in batch]
             return
         n_workers = len(self._workers)
         tasks = [[self._numbers[clip.key] for clip in batch] for batch in batches]

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from emobox_hf.bench.budget import Budget
-from emobox_hf.bench.clips import MEAN_S, choose_clips, draw_durations, make_clip
+from emobox_hf.bench.clips import MEAN_S, choose_clips, draw_durations, make_clip, recordings
 from emobox_hf.bench.extraction_rate import Workload, project_min, summarize_rounds
 from emobox_hf.bench.flops import count_flops
 from emobox_hf.bench.gemm import list_products, measure_gemm
@@ -47,6 +47,7 @@ def test_medians_ratios_and_fractions() -> None:
     assert found.tflops == 2e6 / 1e12
     assert found.fraction_of_peak == 0.5
     assert found.forward_fraction_of_peak == 1.0
+    assert found.busy_fraction == 0.5  # of 1/2, 1/2 and 5/8
     assert (found.padding, found.batch_s, found.pass_memory_mb) == (0.03, 16.0, 7.0)
     assert found.all_corpora_min == pytest.approx(294 * 60 / 10)
 
@@ -161,6 +162,18 @@ def test_the_clock_changes_nothing(tmp_path: Path) -> None:
         extract(clips, one, store, n_workers=0)
     assert torch.equal(*(store.read(["0", "1", "2"]).frames for store in stores))
     assert clocked.seconds() > 0
+
+
+def test_recordings_decode_to_the_noise_that_the_loop_is_given(tmp_path: Path) -> None:
+    clips = [make_clip(number, duration) for number, duration in enumerate(draw_durations(5))]
+    with recordings(tmp_path, "cpu") as files:
+        files.write(clips[2:4])
+        ((found, other),) = files.decoders.decode([clips[2:4]])
+        assert len(list(files.folder.iterdir())) == 2
+    for (clip, sound), expected in zip((found, other), clips[2:4], strict=True):
+        assert clip.key == expected.key
+        np.testing.assert_allclose(sound, expected.read(), atol=2 / 32768)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_probe_data_have_five_disjoint_folds() -> None:

@@ -55,12 +55,13 @@ def build_waveform_backbone(
     n_tokens = 0 if tokens is None else len(tokens)
 
     def run(windows: list[Waveform]) -> list[Encoded]:
-        inputs = [prepare(extractor, window) for window in windows]
+        on_device = not target.is_cpu and normalises_plainly(extractor)
+        inputs = [torch.from_numpy(one) if on_device else prepare(extractor, one) for one in windows]
         n_frames = [front_end.count(len(window)) for window in windows]
         widths = [n + n_tokens for n in n_frames]
         # With tokens behind the frames a bias depends on more than the distance.
         layout = lay_out(n_frames, target.device, widths=widths, with_padding=not target.is_cpu and not n_tokens)
-        local = _run_front_end(front_end, [inputs[i] for i in layout.order], target)
+        local = _run_front_end(front_end, [inputs[i] for i in layout.order], target, normalise_there=on_device)
         hidden = project(normalise(local)).float()  # (frames, dim)
         padded = layout.valid.padded
         if padded is None and len(layout.kept) > 1 and not target.is_cpu:
@@ -86,9 +87,7 @@ def build_waveform_backbone(
 
 def prepare(extractor: Any, window: Waveform) -> torch.Tensor:
     """A window as the model takes it, float32 (samples,): normalised over this sound, if the extractor does."""
-    from transformers import Wav2Vec2FeatureExtractor
-
-    if type(extractor).__call__ is not Wav2Vec2FeatureExtractor.__call__:
+    if not _is_plain(extractor):
         values = extractor(window, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np")["input_values"][0]
     elif extractor.do_normalize:
         # What the call comes to for one clip, which itself takes as long again to get there.
@@ -98,14 +97,42 @@ def prepare(extractor: Any, window: Waveform) -> torch.Tensor:
     return torch.from_numpy(np.asarray(values, dtype=np.float32))
 
 
-def _run_front_end(front_end: FrontEnd, waveforms: list[torch.Tensor], target: Target) -> torch.Tensor:
-    """Frames of all rows one behind another, (frames, channels)."""
+def _is_plain(extractor: Any) -> bool:
+    """Whether an extractor does what that of wav2vec 2.0 does, nothing else."""
+    from transformers import Wav2Vec2FeatureExtractor
+
+    return type(extractor).__call__ is Wav2Vec2FeatureExtractor.__call__
+
+
+def normalises_plainly(extractor: Any) -> bool:
+    """Whether `normalise_rows` is all that an extractor does, so that an accelerator can do it."""
+    return _is_plain(extractor) and bool(extractor.do_normalize)
+
+
+def normalise_rows(padded: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+    """Rows float32 (rows, samples) at mean 0 and variance 1 over so many samples each, silence behind them.
+
+    What is behind a row has to be 0. To rounding it is what `prepare` gives.
+    """
+    n = lengths[:, None]
+    is_sound = torch.arange(padded.shape[1], device=padded.device) < n
+    centred = torch.where(is_sound, padded - padded.sum(1, keepdim=True) / n, 0.0)
+    return centred / (centred.square().sum(1, keepdim=True) / n + 1e-7).sqrt()
+
+
+def _run_front_end(
+    front_end: FrontEnd, waveforms: list[torch.Tensor], target: Target, *, normalise_there: bool = False
+) -> torch.Tensor:
+    """Frames of all rows one behind another, (frames, channels); on an accelerator it may normalise them first."""
     if target.is_cpu:
         return join([front_end.run_piecewise(waveform) for waveform in waveforms])
     n_frames, device = [front_end.count(len(waveform)) for waveform in waveforms], target.device
     lengths = [len(waveform) for waveform in waveforms]
     padded = send_rows(waveforms, max(lengths), device)  # (rows, samples)
-    hidden = front_end.run_padded(padded, send(torch.tensor(lengths), device))  # (rows, time, channels)
+    n_samples = send(torch.tensor(lengths), device)
+    if normalise_there:
+        padded = normalise_rows(padded, n_samples)
+    hidden = front_end.run_padded(padded, n_samples)  # (rows, time, channels)
     rows, time = hidden.shape[:2]
     flat = hidden.flatten(0, 1)
     return flat if n_frames == [time] * rows else flat.index_select(0, find_valid(n_frames, [time] * rows, device))
