@@ -23,7 +23,7 @@ from emobox_hf.encoders.forward.convolutions import build_front_end
 from emobox_hf.encoders.forward.layout import AttentionRows, join, lay_out, pad_rows, send_rows
 from emobox_hf.encoders.forward.linear import Target, _can_pack
 from emobox_hf.encoders.forward.positions import build_positions
-from emobox_hf.encoders.forward.waveform import prepare
+from emobox_hf.encoders.forward.waveform import normalise_rows, normalises_plainly, prepare
 from emobox_hf.encoders.native.extractor import Data2Vec2FeatureExtractor
 
 CPU = torch.device("cpu")
@@ -212,6 +212,20 @@ def test_a_window_is_prepared_as_its_extractor_does(
         found = prepare(extractor, waveform)
         assert found.dtype == torch.float32
         assert torch.equal(found, torch.from_numpy(expected))
+
+
+def test_rows_normalised_together_on_a_device_are_those_that_the_extractor_normalises_one_by_one() -> None:
+    extractor = Wav2Vec2FeatureExtractor(do_normalize=True)
+    waveforms = [noise(9001, seed=2), 1e-4 * noise(400, seed=3), np.zeros(500, np.float32), 0.3 + noise(5000, seed=4)]
+    lengths = [len(waveform) for waveform in waveforms]
+    padded = send_rows([torch.from_numpy(one) for one in waveforms], 9600, CPU)
+    found = normalise_rows(padded, torch.tensor(lengths))
+    for row, waveform, length in zip(found, waveforms, lengths, strict=True):
+        torch.testing.assert_close(row[:length], prepare(extractor, waveform), atol=1e-5, rtol=1e-5)
+        assert not row[length:].any()
+    assert normalises_plainly(extractor)
+    for other in (Wav2Vec2FeatureExtractor(do_normalize=False), Loud(do_normalize=True)):
+        assert not normalises_plainly(other)
 
 
 def test_rows_are_sent_with_silence_behind_them() -> None:
