@@ -51,7 +51,7 @@ def test_frames_are_the_models_own_alone_and_in_a_batch(folders: dict[str, Path]
         torch.testing.assert_close(frames_of(encoder, [clip])[0], expected, atol=1e-5, rtol=1e-5)
 
 
-# Nearness to float32 of frames that reach 3, measured up to 0.20 and on average 0.029 where the sum through the blocks is
+# Nearness to float32 of frames that reach 3, measured up to 0.20 and on average 0.029 where the sum through blocks is
 # not kept; and what a batch may change.
 HALF = {"bf16": (0.22, 0.03), "fp16": (0.1, 0.004)}
 
