@@ -91,7 +91,7 @@ def read_json(url: str) -> typing.Any:
     body = read_url(url, {"Accept": "application/json"})
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{url}: expected JSON, found {body[:60]!r}") from error
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from emobox_hf.corpora.manifest import Manifest
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, first_five
-from emobox_hf.files import sha256_of_keys, write_text
+from emobox_hf.files import read_json, sha256_of_keys, write_text
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; {expected}")
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {expected}; found {error}") from error
+        table = read_json(path)
+    except InputError as error:
+        raise InputError(f"{error}; {expected}") from error
     kinds = {"corpus": str, "sha256": str, "keys": list}
     is_set = isinstance(table, dict) and all(isinstance(table.get(name), kind) for name, kind in kinds.items())
     if not is_set or not table["keys"] or not all(isinstance(key, str) for key in table["keys"]):

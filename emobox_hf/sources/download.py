@@ -178,7 +178,7 @@ def _version(response: HTTPResponse) -> str | None:
 def _read_about(about: Path) -> _Part | None:
     try:
         return _Part(**json.loads(about.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # absent, or cut short when the machine stopped
+    except (OSError, ValueError, TypeError, RecursionError):  # absent, or cut short when the machine stopped
         return None
 
 

@@ -1,5 +1,6 @@
 """The files of a corpus at Zenodo, Dataverse or GitHub: names, addresses, sizes and checksums, as these list them."""
 
+import re
 import typing
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -10,6 +11,8 @@ from urllib.parse import quote
 from emobox_hf.corpora.download_source import DownloadSource
 from emobox_hf.errors import InputError, first_five
 from emobox_hf.web import Dropped, read_json
+
+_CHECKSUM = re.compile(r"(md5|sha1|sha256|sha512):[0-9a-f]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,11 @@ def list_remote(fetch: DownloadSource, services: Services | None = None) -> list
     readers = {"zenodo": _list_zenodo, "dataverse": _list_dataverse, "github": _list_github}
     try:
         listed = readers[fetch.kind](fetch.source, services)
-    except (KeyError, TypeError) as error:
+        for file in listed:
+            _check(file)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{fetch.site}: the service's list of files is not of the expected form: {error!r}") from error
     except Dropped as error:
         raise InputError(f"{fetch.site}: the service does not answer: {error}; try again later") from error
@@ -86,6 +93,14 @@ def _choose(listed: list[RemoteFile], fetch: DownloadSource) -> list[RemoteFile]
 def _fits(name: str, patterns: Iterable[str]) -> bool:
     name = unicodedata.normalize("NFC", name)
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _check(file: RemoteFile) -> None:
+    """Raise a ValueError if what a server says of a file is of another form, or leads elsewhere than to the web."""
+    is_address = isinstance(file.url, str) and file.url.startswith(("https://", "http://"))
+    is_size = file.size is None or (isinstance(file.size, int) and file.size >= 0)
+    if not (is_address and is_size and (file.checksum is None or _CHECKSUM.fullmatch(file.checksum))):
+        raise ValueError(file)
 
 
 def _safe(name: typing.Any) -> str:

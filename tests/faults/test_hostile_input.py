@@ -9,6 +9,8 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +22,19 @@ from layout import lay_out
 
 from emobox_hf.audio import read_waveform
 from emobox_hf.corpora.braces import expand_braces
+from emobox_hf.corpora.download_source import DownloadSource
 from emobox_hf.corpora.lists import read_lists
-from emobox_hf.corpora.manifest import search_corpus
+from emobox_hf.corpora.manifest import Manifest, search_corpus
 from emobox_hf.corpora.manifest_csv import read_manifest
 from emobox_hf.corpora.predictions import read_probabilities
 from emobox_hf.corpora.spec import SPECS_DIR, load_spec, read_spec
 from emobox_hf.corpora.templates import fields_of, fill, find_fault
+from emobox_hf.corpora.utterance_sets import read_set
 from emobox_hf.defaults import read_config
 from emobox_hf.encoders.known.identity import identify
 from emobox_hf.errors import InputError
+from emobox_hf.files import parse_json
+from emobox_hf.sources import services
 from emobox_hf.sources.unpack import unpack_all
 
 SLOWEST_S = 1.0
@@ -188,6 +194,14 @@ def unpack(path: Path) -> None:
         shutil.rmtree(into, ignore_errors=True)
 
 
+def read_answer(kind: str, path: Path) -> object:
+    """What is made of the answer of a service, which may be anything."""
+    answer = parse_json(path.read_bytes().decode("utf-8", "replace"), "the answer")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(services, "read_json", lambda url: answer)
+        return services.list_remote(DownloadSource(kind, source="1", files=("*",)))
+
+
 def variables() -> bytes:
     """A file of CTranslate2's with one variable."""
     name = b"encoder/conv1/weight\0"
@@ -231,11 +245,11 @@ MAKERS: dict[str, Callable[[Path], Parser]] = {
         read_spec,
         [(SPECS_DIR / f"{n}.toml").read_bytes() for n in ("polish", "meld")],
         ("text", "toml", "template"),
-        30_000,
+        15_000,
     ),
-    "template": lambda _: Parser(read_template, [b"x-{speaker}-{path.stem}", b"{a}{b}"], ("text", "template"), 200_000),
+    "template": lambda _: Parser(read_template, [b"x-{speaker}-{path.stem}", b"{a}{b}"], ("text", "template"), 300_000),
     "brace pattern": lambda _: Parser(
-        lambda path: sum(1 for _ in expand_braces(path.read_bytes().decode("utf-8", "replace"))),
+        lambda path: list(islice(expand_braces(path.read_bytes().decode("utf-8", "replace")), 100)),
         [b"m{1..5}.{a,n}", b"{01..15}"],
         ("text", "template"),
         200_000,
@@ -247,21 +261,36 @@ MAKERS: dict[str, Callable[[Path], Parser]] = {
             b"key,emotion\r\na,Sad\r\nb,Angry\r\n",
         ],
         ("text", "table", "json"),
-        130_000,
+        200_000,
     ),
-    "CSV table of a corpus": lambda f: corpus("meld", "train_sent_emo.csv", f, ("text", "table"), 25_000),
-    "JSON of a corpus": lambda f: corpus("m3ed", "annotation.json", f, ("text", "json"), 25_000),
-    "YAML of a corpus": lambda f: corpus("pavoque", "pavoque-neutral.yaml", f, ("text", "yaml"), 25_000),
+    "CSV table of a corpus": lambda f: corpus("meld", "train_sent_emo.csv", f, ("text", "table"), 10_000),
+    "JSON of a corpus": lambda f: corpus("m3ed", "annotation.json", f, ("text", "json"), 10_000),
+    "YAML of a corpus": lambda f: corpus("pavoque", "pavoque-neutral.yaml", f, ("text", "yaml"), 10_000),
     "text of a corpus": lambda f: corpus(
-        "iemocap", "Session1/dialog/EmoEvaluation/Ses01F_impro04.txt", f, ("text", "table"), 25_000
+        "iemocap", "Session1/dialog/EmoEvaluation/Ses01F_impro04.txt", f, ("text", "table"), 10_000
     ),
     "EmoBox's lists": lambda _: Parser(
         lambda path: read_lists(load_spec("polish"), 1, path.parent),
         [b'{"key": "polish-m1.a_nie_1", "wav": "a.wav"}\n{"key": "b"}\n'],
         ("text", "json"),
-        100_000,
+        150_000,
         "polish_test_fold_1.jsonl",
     ),
+    "set of utterances": lambda _: Parser(
+        lambda path: read_set(path, Manifest(load_spec("polish"), path.parent, (), {}, {}, {}, ())),
+        [b'{"corpus": "polish", "sha256": "a", "keys": ["a", "b"], "predictions": {"model": "x"}}'],
+        ("text", "json"),
+        80_000,
+    ),
+    **{
+        f"answer of {kind}": lambda _, kind=kind, seed=seed: Parser(
+            partial(read_answer, kind), [seed], ("text", "json"), 25_000
+        )
+        for kind, seed in {
+            "zenodo": b'{"files": [{"key": "a.zip", "links": {"self": "http://a"}, "size": 3, "checksum": "md5:0"}]}',
+            "github": b'{"assets": [{"name": "a.zip", "browser_download_url": "http://a", "size": 3, "digest": null}]}',
+        }.items()
+    },
     "file of defaults": lambda _: Parser(
         read_config, [b'[probe]\nhead = "linear"\nseeds = [0, 1]\n'], ("text", "toml"), 40_000, "x.toml"
     ),
@@ -269,20 +298,20 @@ MAKERS: dict[str, Callable[[Path], Parser]] = {
         lambda path: identify(str(path.parent)),
         [b'{"model_type": "wavlm", "hidden_size": 32}'],
         ("text", "json"),
-        10_000,
+        3_000,
         "config.json",
         {"model.safetensors": b"weights"},
     ),
     "CTranslate2's weights": lambda _: Parser(read_weights, [variables()], ("binary",), 60_000),
-    "checkpoint of torch": lambda _: Parser(read_pickled, [checkpoint()], ("binary",), 10_000),
+    "checkpoint of torch": lambda _: Parser(read_pickled, [checkpoint()], ("binary",), 3_000),
     "predictions": lambda _: Parser(
         lambda path: read_probabilities(path, keys=[f"k{number}" for number in range(20)], corpus="x"),
         [probabilities()],
         ("binary",),
-        20_000,
+        6_000,
     ),
     **{
-        f"{kind} archive": lambda _, kind=kind: Parser(unpack, [archive(kind)], ("binary", "text"), 10_000)
+        f"{kind} archive": lambda _, kind=kind: Parser(unpack, [archive(kind)], ("binary", "text"), 4_000)
         for kind in ("zip", "gz", "xz")
     },
     **{
@@ -290,7 +319,7 @@ MAKERS: dict[str, Callable[[Path], Parser]] = {
             read_waveform,
             [sound(kind, coding, rate, n) for coding in codings for rate, n in ((16_000, 1), (48_000, 2))],
             ("binary",),
-            15_000,
+            6_000,
             f"x.{kind.lower()}",
         )
         for kind, codings in {
