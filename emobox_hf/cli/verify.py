@@ -28,8 +28,8 @@ def add_verbs(verbs: Any) -> None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from emobox_hf.progress import watched
-    from emobox_hf.results.records import RECORD
-    from emobox_hf.results.verification import find_faults
+    from emobox_hf.results.records import RECORD, read_record
+    from emobox_hf.results.verification import find_faults, list_doubts
 
     folders = []
     for place in arguments.runs:
@@ -38,20 +38,27 @@ def _verify(arguments: argparse.Namespace) -> int:
             raise InputError(f"{place}: expected finished runs, found no {RECORD}")
         folders += found
     faults: dict[str, list[str]] = {}
+    doubts: dict[str, list[str]] = {}
     unique = list(dict.fromkeys(folders))
     for folder in watched(unique, "verify", total=len(unique), unit=" runs"):
         try:
             faults[str(folder)] = list(find_faults(folder))
+            doubts[str(folder)] = list_doubts(read_record(folder))
         except InputError as error:
             faults[str(folder)] = [str(error)]
     n_wrong = sum(map(bool, faults.values()))
     if arguments.json:
         print(
-            json.dumps([{"run": run, "faults": found} for run, found in faults.items()], indent=1, ensure_ascii=False)
+            json.dumps(
+                [{"run": run, "faults": found, "doubts": doubts.get(run, [])} for run, found in faults.items()],
+                indent=1,
+                ensure_ascii=False,
+            )
         )
         return 1 if n_wrong else 0
     for run, found in faults.items():
-        print(f"{show_text(run)}: {count_of(len(found), 'fault') if found else 'agrees'}")
+        agrees = "; ".join(["agrees", *doubts.get(run, [])])
+        print(f"{show_text(run)}: {count_of(len(found), 'fault') if found else agrees}")
         for fault in found[:SHOWN]:
             print(f"  {show_text(fault)}")
         if len(found) > SHOWN:

@@ -50,7 +50,7 @@ def find_faults(folder: Path) -> Iterator[str]:
         )
     record = read_record(folder)
     predictions = read_predictions(folder, record.labels)
-    yield from _check_settings(record, folder)
+    yield from _check_settings(record, folder, predictions)
     yield from _check_columns(record, folder)
     yield from _check_parts(record, predictions)
     found = {(one.fold, one.seed): one for one in predictions}
@@ -59,6 +59,14 @@ def find_faults(folder: Path) -> Iterator[str]:
             yield from _check_fold(record, fold, one)
     yield from _compare("summary", _plain(summarize(predictions)), _plain(record.summary))
     yield from _check_layers(record)
+
+
+def list_doubts(record: RunRecord) -> list[str]:
+    """What a run that agrees with itself leaves open, in words."""
+    doubts = [] if record.is_complete else ["the corpus or its folds are not complete"]
+    if len(record.left_out) > MOST_LEFT_OUT:
+        doubts.append(f"keys are not held to digests, for {len(record.left_out)} clips were left out")
+    return doubts
 
 
 def _read_schema(path: Path) -> int:
@@ -70,7 +78,7 @@ def _read_schema(path: Path) -> int:
         raise InputError(f"{path}: not a whole record ({error})") from error
 
 
-def _check_settings(record: RunRecord, folder: Path) -> Iterator[str]:
+def _check_settings(record: RunRecord, folder: Path, predictions: Sequence[FoldPredictions]) -> Iterator[str]:
     """The settings have a digest, which the folder's name holds; folds and labels follow from them and the corpus."""
     settings, partition = record.settings, record.settings.partition
     name = folder.resolve().name
@@ -89,10 +97,11 @@ def _check_settings(record: RunRecord, folder: Path) -> Iterator[str]:
         if corpus.version == spec.version:
             yield from _compare(f"settings.corpora.{number}.spec_sha256", spec.digest, corpus.spec_sha256)
         if settings.experiment == "intra-corpus" and corpus.spec_sha256 == spec.digest:
-            yield from _check_corpus(record, spec)
+            yield from _check_corpus(record, spec, predictions)
 
 
-def _check_corpus(record: RunRecord, spec: CorpusSpec) -> Iterator[str]:
+def _check_corpus(record: RunRecord, spec: CorpusSpec, predictions: Sequence[FoldPredictions]) -> Iterator[str]:
+    """Labels and folds are the corpus's; of an incomplete copy a test part is so with what is missing."""
     partition = record.settings.partition
     yield from _compare("settings.partition.trained_labels", list(spec.emotions), list(partition.trained_labels))
     yield from _compare("settings.partition.all_folds", is_whole_kind(spec, partition.folds), partition.all_folds)
@@ -103,8 +112,11 @@ def _check_corpus(record: RunRecord, spec: CorpusSpec) -> Iterator[str]:
             SPEAKER_INDEPENDENT: list(spec.drawn.si_sha256),
         }.get(kind, [])
         known = dict(zip(list_folds(spec, kind), digests, strict=False)) if digests else {}
-        if expected := known.get(fold.fold):
-            yield from _compare(f"{_name(fold)}.digests.test", expected, fold.digests.get("test"))
+        expected, found = known.get(fold.fold), fold.digests.get("test")
+        tested = [set(one.keys) for one in predictions if (one.fold, one.seed) == (fold.fold, fold.seed)]
+        left_out = [clip["key"] for clip in record.left_out]
+        if expected not in (None, found) and not (left_out and _has_digest(set().union(*tested), left_out, expected)):
+            yield f"{_name(fold)}.digests.test: expected {expected}, found {found}"
 
 
 def _check_columns(record: RunRecord, folder: Path) -> Iterator[str]:
@@ -152,7 +164,7 @@ def _check_parts(record: RunRecord, predictions: Sequence[FoldPredictions]) -> I
                 break
 
 
-def _has_digest(keys: set[str], left_out: Sequence[str], digest: str) -> bool:
+def _has_digest(keys: set[str], left_out: Sequence[str], digest: str | None) -> bool:
     """Whether the keys, with some of those left out, are those of a digest; of too many left out nobody can say."""
     if len(left_out) > MOST_LEFT_OUT:
         return True

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from speech import make_polish
+from toy_corpora import make_corpus
 
 from emobox_hf.cli.main import main
 from emobox_hf.corpora.spec import load_spec
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.request import make_request
 from emobox_hf.experiments.run import run_probe
-from emobox_hf.results import PREDICTIONS, RECORD
+from emobox_hf.results import PREDICTIONS, RECORD, read_record
 from emobox_hf.results.verification import find_faults
 
 Path_ = tuple[str | int, ...]
@@ -89,7 +90,39 @@ def faults_of(folder: Path) -> list[str]:
 def test_a_run_as_it_was_written_agrees(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(find_faults(run)) == []
     assert main(["verify", str(run.parent.parent)]) == 0
-    assert capsys.readouterr().out == f"{run}: agrees\n"
+    assert capsys.readouterr().out == f"{run}: agrees; the corpus or its folds are not complete\n"  # one fold of five
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"head": "emobox", "epochs": 2, "folds": ("fold1", "si_fold2"), "seeds": (0, 2)},
+        {"folds": ("random_fold1",), "train_size": "20"},
+        {"on_error": "skip", "folds": ("fold1", "fold2")},
+        {"encoder": "baseline:speaker"},
+        {"train": ("{toys}/one.toml",), "test": "{toys}/two.toml", "test_set": "all", "corpus": "", "labels": "all"},
+    ],
+    ids=str,
+)
+def test_runs_of_every_kind_agree(run: Path, encoder: Path, options: dict[str, Any], tmp_path: Path) -> None:
+    root = run.parents[2]
+    words = {name: value for name, value in options.items() if "toys" not in str(value)}
+    place = root / "polish"
+    if "train" in options:
+        place = tmp_path / "toys"
+        make_corpus(place, "one", emotions=("Angry", "Sad", "Happy"))
+        make_corpus(place, "two", emotions=("Angry", "Sad"))
+        words |= {"train": (str(place / "one.toml"),), "test": str(place / "two.toml")}
+    if "on_error" in options:
+        shutil.copytree(place, tmp_path / "broken")
+        place = tmp_path / "broken"
+        (place / "m3.a_nie_1.wav").unlink()
+        (place / "m2.n_tak_2.wav").write_bytes(b"RIFF")
+    defaults = {"corpus": "polish", "encoder": str(encoder), "head": "linear", "save_probe": False}
+    places = {"data_dir": place, "features": root / "features", "output": tmp_path / "runs"}
+    folder = run_probe(make_request(**defaults | places | words))
+    assert list(find_faults(folder)) == []
+    assert ("on_error" in options) == bool(read_record(folder).left_out)
 
 
 def test_any_field_of_a_record_that_matters_is_named_when_it_is_changed(run: Path, tmp_path: Path) -> None:
