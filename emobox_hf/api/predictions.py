@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.files import check_writable, whole_file
-from emobox_hf.text import show_text, write_cell
+from emobox_hf.text import count_of, show_text, write_cell
 
 if TYPE_CHECKING:
     from emobox_hf.experiments.prediction import FilePrediction
@@ -39,8 +39,8 @@ class Predictions:
 
     def __repr__(self) -> str:
         """How much there is."""
-        files = len(set(self.table["file"].to_pylist()))
-        return f"<Predictions of {files} files in {len(self)} windows, {len(self.left_out)} files left out>"
+        files, windows = count_of(len(set(self.table["file"].to_pylist())), "file"), count_of(len(self), "window")
+        return f"<Predictions of {files} in {windows}, {count_of(len(self.left_out), 'file')} left out>"
 
     def _repr_html_(self) -> str:
         shown: str = self.to_pandas().to_html(max_rows=20, float_format="{:.3f}".format, border=0)

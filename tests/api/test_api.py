@@ -163,7 +163,10 @@ def test_a_pipeline_takes_and_gives_what_that_of_transformers_does(run: Run, enc
     scores = [one["score"] for one in by_path]
     assert scores == sorted(scores, reverse=True)
     assert sum(scores) == pytest.approx(1, abs=1e-5)
-    (row,) = predict(run, tmp_path / "x.wav", encoder=encoder).table.to_pylist()
+    found = predict(run, tmp_path / "x.wav", encoder=encoder)
+    assert repr(found) == "<Predictions of 1 file in 1 window, 0 files left out>"
+    assert found._repr_html_().count("<tr") == 2
+    (row,) = found.table.to_pylist()
     assert {one["label"]: one["score"] for one in by_path} == pytest.approx(
         {label: row[f"p_{label}"] for label in run.labels}, abs=1e-3
     )
