@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from emobox_hf.corpora.discovery.tree import is_text
 from emobox_hf.corpora.spec import CorpusSpec
 from emobox_hf.corpora.utterance import Utterance
 from emobox_hf.errors import InputError, MissingPackageError, need, suggest
@@ -247,7 +248,7 @@ def _scratch_file() -> BinaryIO:
 
 
 def _check_file(path: Path) -> None:
-    if not _is_unicode(path):
+    if not is_text(str(path)):
         raise AudioError(f"{path}: its name is not in UTF-8; rename it")
     if not path.is_file():
         found = "is a folder" if path.is_dir() else "is a pipe or a device" if path.exists() else "no such file"
@@ -256,14 +257,6 @@ def _check_file(path: Path) -> None:
         raise AudioError(f"{path}: may not be read; mend its permissions")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty (0 bytes); fetch or unpack it again")
-
-
-def _is_unicode(path: Path) -> bool:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _check_size(path: Path, n_frames: int, n_channels: int, rate: int) -> None:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from emobox_hf.corpora.configurations import RANDOM, SPEAKER_INDEPENDENT, list_folds
+from emobox_hf.corpora.discovery.matching import check_pattern_ends
 from emobox_hf.corpora.labels import SHARED_EMOTIONS
 from emobox_hf.corpora.lists import download_lists, find_lists, read_balanced_list, read_lists
 from emobox_hf.corpora.manifest import Manifest
@@ -114,8 +115,10 @@ def _list_occasions(manifest: Manifest, name: str) -> dict[str, str]:
         InputError: A speaker was at several.
     """
     found: dict[str, str] = {}
+    pattern, keys = manifest.spec.occasions[name], [u.key for u in manifest.utterances]
+    check_pattern_ends(manifest.spec, f"occasions.{name}", re.compile(pattern), keys, how="search")
     for u in manifest.utterances:
-        occasion = read_occasion(manifest.spec.occasions[name], u.key)
+        occasion = read_occasion(pattern, u.key)
         if u.speaker is None or occasion is None:
             continue
         if found.setdefault(u.speaker, occasion) != occasion:
@@ -161,7 +164,10 @@ def _match_balanced_list(
     spec = manifest.spec
     by_key = {u.key: u for u in manifest.utterances}
     keys: set[str] = set()
-    for row in read_balanced_list(spec, balanced, folds_dir):
+    rows = read_balanced_list(spec, balanced, folds_dir)
+    names = [row["wav_filename"] for row in rows]
+    check_pattern_ends(spec, "drawn.published.pattern", re.compile(balanced.pattern), names)
+    for row in rows:
         match = re.fullmatch(balanced.pattern, row["wav_filename"])
         candidates = (
             [by_key.get(fill(template, match.groupdict(), balanced.file)) for template in balanced.keys]

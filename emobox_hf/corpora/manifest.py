@@ -9,7 +9,7 @@ from pathlib import Path
 
 from emobox_hf.corpora.copies import describe_other_release, explain_duplicates, explain_unexpected
 from emobox_hf.corpora.discovery import STRATEGIES
-from emobox_hf.corpora.discovery.tree import FileTree
+from emobox_hf.corpora.discovery.tree import FileTree, is_text
 from emobox_hf.corpora.lists import known_keys
 from emobox_hf.corpora.placeholders import find_placeholders
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec, load_spec
@@ -103,7 +103,8 @@ def find_corpus(spec: CorpusSpec, data_dir: str | os.PathLike[str] | None = None
     """The corpus's folder: `data_dir`, else `$EMOBOX_DATA_DIR/<corpus>`, else what `emobox fetch` put in the cache.
 
     Raises:
-        InputError: None of them is a folder; the message lists the places and says how the corpus is had.
+        InputError: None of them is a folder, then the message lists the places and says how the corpus is had; or the
+            folder's name is not in UTF-8.
     """
     looked: list[str] = []
     if data_dir is not None:
@@ -115,6 +116,8 @@ def find_corpus(spec: CorpusSpec, data_dir: str | os.PathLike[str] | None = None
         places.append(fetched_dir(spec))
     for place in places:
         if place.is_dir():
+            if not is_text(str(place.resolve())):
+                raise InputError(f"{place}: its name is not in UTF-8; rename the folder, or link to it")
             return place.resolve()
         looked.append(str(place))
     raise InputError(

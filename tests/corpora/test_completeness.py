@@ -277,3 +277,9 @@ def test_an_occasion_that_backtracks_for_ever_is_stopped_and_named(
     }
     with pytest.raises(InputError, match=r"occasions\.day does not come to an end on 'a+polish-m"):
         audit_partition(dataclasses.replace(fold, splits=longer), slow)
+    drawn = dataclasses.replace(slow.drawn, si_keeps="day")
+    manifest = dataclasses.replace(
+        build_manifest("polish", tmp_path), spec=dataclasses.replace(slow, drawn=drawn), utterances=longer["train"]
+    )
+    with pytest.raises(InputError, match=r"occasions\.day does not come to an end"):
+        partition(manifest, "si_fold1")

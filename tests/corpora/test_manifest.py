@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import os
 
 import pytest
 from hypothesis import given
@@ -208,3 +209,11 @@ def test_a_manifest_with_impossible_values_is_refused(tmp_path, header, line, me
     path.write_text(f"{header}\n{line}\n", encoding="utf-8")
     with pytest.raises(InputError, match=message):
         read_manifest(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names there are always Unicode")
+def test_a_folder_whose_name_is_not_utf_8_is_refused(tmp_path):
+    root = tmp_path / os.fsdecode(b"f\xfcr")
+    root.mkdir()
+    with pytest.raises(InputError, match="its name is not in UTF-8; rename the folder"):
+        find_corpus(load_spec("polish"), root)

@@ -9,7 +9,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -109,10 +109,15 @@ class Parser:
     others: dict[str, bytes] = field(default_factory=dict)
 
 
+@cache
+def list_tokens(kinds: tuple[str, ...]) -> list[bytes]:
+    return [token for kind in kinds for token in TOKENS[kind]]
+
+
 def mutate(draw: random.Random, parser: Parser) -> bytes:
     """One of the parser's files with one to six changes: bits, bytes, pieces, tokens."""
     data = bytearray(draw.choice(parser.seeds))
-    tokens = [token for kind in parser.tokens for token in TOKENS[kind]]
+    tokens = list_tokens(parser.tokens)
     for _ in range(draw.choice((1, 1, 2, 3, 6))):
         place = draw.randrange(len(data) + 1)
         piece = slice(place, place + draw.choice((1, 1, 2, 4, 16, 200)))

@@ -29,7 +29,7 @@ class FileTree:
     def __init__(self, root: Path) -> None:
         self.root = root
         found = sorted(_walk(root))
-        self.paths = [path for path in found if _is_text(path)]
+        self.paths = [path for path in found if is_text(path)]
         if strange := _choose_audio(set(found) - set(self.paths)):
             shown = first_five(ascii(path) for path in strange)
             raise InputError(
@@ -73,7 +73,7 @@ def _choose_audio(paths: Iterable[str]) -> list[str]:
     return sorted(path for path in paths if path[path.rfind(".") :].lower() in AUDIO_EXTENSIONS)
 
 
-def _is_text(path: str) -> bool:
+def is_text(path: str) -> bool:
     """Whether a path is UTF-8; what the system cannot read as that comes with lone surrogates."""
     try:
         path.encode()
