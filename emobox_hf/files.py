@@ -89,10 +89,13 @@ def parse_json(text: str, where: str) -> Any:
     """What a text in JSON says; `where` names it in messages.
 
     Raises:
-        InputError: It is none, is nested a thousand deep, or holds a number of thousands of digits.
+        InputError: It is none, is nested a thousand deep, holds a number of thousands of digits or half a character.
     """
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        if "\\ud" in text.lower():  # an escape that may stand for half a character, which no file can hold
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except RecursionError as error:
         raise InputError(f"{where}: JSON that is nested too deep") from error
     except ValueError as error:

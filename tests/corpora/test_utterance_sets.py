@@ -65,3 +65,9 @@ def test_what_is_no_set_is_refused(manifest: Manifest, tmp_path: Path, text: str
         read_set(tmp_path / "set.json", manifest)
     with pytest.raises(InputError, match="no such file"):
         read_set(tmp_path / "absent.json", manifest)
+
+
+def test_half_a_character_is_no_text(manifest: Manifest, tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"corpus": "polish", "sha256": "a", "keys": ["\\ud800"]}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"s\.json: not JSON in UTF-8: .*surrogates not allowed"):
+        read_set(tmp_path / "s.json", manifest)

@@ -246,12 +246,12 @@ def probabilities() -> bytes:
 
 
 MAKERS: dict[str, Callable[[Path], Parser]] = {
-    "specification": lambda _: Parser(
-        read_spec,
-        [(SPECS_DIR / f"{n}.toml").read_bytes() for n in ("polish", "meld")],
-        ("text", "toml", "template"),
-        15_000,
-    ),
+    **{
+        f"specification of {name}": lambda _, name=name: Parser(
+            read_spec, [(SPECS_DIR / f"{name}.toml").read_bytes()], ("text", "toml", "template"), 8_000, f"{name}.toml"
+        )
+        for name in ("polish", "meld", "m3ed", "cafe")
+    },
     "template": lambda _: Parser(read_template, [b"x-{speaker}-{path.stem}", b"{a}{b}"], ("text", "template"), 300_000),
     "brace pattern": lambda _: Parser(
         lambda path: list(islice(expand_braces(path.read_bytes().decode("utf-8", "replace")), 100)),
