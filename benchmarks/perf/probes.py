@@ -1,23 +1,28 @@
 """How fast probes train, beside the loops one would write: PyTorch one probe at a time, scikit-learn one fit at a time.
 
-    python benchmarks/perf/probes.py [--device cuda] [--epochs 100] [--json FILE]
+    python benchmarks/perf/probes.py [--device cuda] [--epochs 100] [--json FILE] [--profile]
 
 Data of EmoDB's size are drawn: 535 clips of 2.8 s on average at 50 frames a second, 768 dimensions, 7 classes, 5 folds.
 The `emobox` head is trained with 2 learning rates and 3 seeds (30 probes), the `linear` head for 13 layers, 5 folds and
 6 Cs with refits. The loops do a part, scaled to the whole. scikit-learn's is as one writes it, one fit after the other;
 and as it is fastest on a few cores, a fit a core on one thread each, at its own tolerance and to convergence.
+`--profile` tells instead where the time of the `linear` head goes.
 """
 
 import argparse
 import json
 import os
 import platform
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -27,11 +32,19 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from emobox_hf.bench.probe_rate import CLASSES, LAYERS, DrawnData, clock, draw_data, measure_precision
-from emobox_hf.probes import Job, LayerProbes, LinearHead, list_jobs
+from emobox_hf.probes import Job, LayerProbes, LinearHead, linear, list_jobs, logistic
 from emobox_hf.probes.linear import train_linear_probes
 from emobox_hf.probes.train import DTYPES
 
 Figures = dict[str, float]
+
+PARTS = {
+    "Newton steps by conjugate gradients, float32": (logistic, "_solve_step"),
+    "their preconditioners: products, Cholesky factors, float32": (logistic, "_whiten"),
+    "objective, probabilities and line search, float64": (logistic, "_search_line"),
+    "products of utterances and their Cholesky factors, float64": (linear, "make_problems"),
+}
+"""Functions that do not call each other."""
 
 
 def fit_scikit_learn(vectors: Any, job: Job, *, labels: Any, tol: float) -> None:
@@ -84,14 +97,43 @@ def clock_vectors(data: DrawnData, device: torch.device) -> Figures:
     return figures | {"linear, ours, weighted sum besides": spent * of_sums / (of_layers + of_sums)}
 
 
+def share_vectors(data: DrawnData) -> Figures:
+    """Percent of the cores' time of the `linear` head's layers by part."""
+    spent, lock = dict.fromkeys(PARTS, 0.0), threading.Lock()
+
+    def clocked(part: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*given: Any, **named: Any) -> Any:
+            started = time.perf_counter()
+            result = call(*given, **named)
+            with lock:
+                spent[part] += time.perf_counter() - started
+            return result
+
+        return run
+
+    with ExitStack() as patches:
+        for part, (module, name) in PARTS.items():
+            patches.enter_context(patch.object(module, name, clocked(part, getattr(module, name))))
+        found = train_linear_probes(
+            data.vectors, data.labels, CLASSES, range(LAYERS), list_jobs(data.splits, (0,)), LinearHead()
+        )
+    whole = sum(one.seconds for probes in found for one in probes.by_layer)
+    return {part: 100 * seconds / whole for part, seconds in spent.items()}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", type=torch.device, default="cpu")
     parser.add_argument("--epochs", type=int, default=2, help="of the emobox head; seconds are for so many")
     parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser.add_argument("--profile", action="store_true", help="where the time of the linear head goes, alone")
     arguments = parser.parse_args()
     data = draw_data()
+    if arguments.profile:
+        for part, share in share_vectors(data).items():
+            print(f"{part:<60}{share:6.1f} %")
+        return
     figures = clock_frames(data, arguments.epochs, arguments.device)
     figures |= clock_vectors(data, arguments.device)
     for name, seconds in figures.items():

@@ -40,6 +40,13 @@ def test_scikit_learns_loop_fits_what_the_linear_head_fits() -> None:
     probes.fit_scikit_learn(data.vectors[:, 0].numpy(), job, labels=data.labels, tol=1e-2)
 
 
+def test_shares_of_the_linear_heads_time_are_shares() -> None:
+    probes = load(next(path for path in SCRIPTS if path.stem == "probes"))
+    shares = probes.share_vectors(probes.draw_data(60))
+    assert min(shares.values()) > 0
+    assert sum(shares.values()) < 100
+
+
 # Read by Python at its start, so that processes of processes lack the packages too.
 WITHOUT = """
 import sys
