@@ -426,6 +426,8 @@ def _open_with_ffmpeg(path: Path) -> Iterator[tuple[Any, Any]]:
         with av.open(f"file:{path}") as container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: has no audio stream")
+            if container.streams.audio[0].codec_context is None:
+                raise AudioError(f"{path}: its sound is coded in no way that FFmpeg knows; convert it to FLAC or WAV")
             yield container, container.streams.audio[0]
     except av.FFmpegError as error:
         raise AudioError(f"{path}: not audio, damaged or cut short (FFmpeg: {error.strerror})") from error

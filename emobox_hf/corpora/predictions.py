@@ -132,6 +132,7 @@ def _read_columns(path: Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
 
     try:
         table = pq.read_table(path)
+        columns = table.to_pydict()
     except (OSError, pa.ArrowException, UnicodeError) as error:  # OSError is also what Arrow says of a damaged footer
         raise InputError(
             f"{path}: expected a Parquet file of predictions, found none that can be read ({error}); `emobox label` "
@@ -146,7 +147,7 @@ def _read_columns(path: Path) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     made_from = parse_json(note, f"{path}: what its metadata says of the model")
     if not isinstance(made_from, dict):
         raise InputError(f"{path}: what its metadata says of the model is no object")
-    return table.to_pydict(), made_from
+    return columns, made_from
 
 
 def _collect_probabilities(path: Path, columns: Mapping[str, list[Any]]) -> tuple[tuple[str, ...], NDArray[np.float32]]:

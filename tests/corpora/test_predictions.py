@@ -91,3 +91,10 @@ def test_another_corpus_and_what_is_no_table_are_refused(tmp_path: Path) -> None
         read_probabilities(tmp_path / "absent.parquet", keys=KEYS, corpus="c")
     with pytest.raises(InputError, match=r"a column `key`.*found 2 rows with a, b"):
         read_probabilities(write(tmp_path / "x.parquet", a=[1, 2], b=[1, 2]), keys=KEYS, corpus="c")
+
+
+def test_predictions_whose_keys_are_no_text_are_refused(tmp_path: Path) -> None:
+    keys = pa.array([b"\xeb", b"b"]).view(pa.string())
+    pq.write_table(pa.table({"key": keys, "p_Angry": [0.5, 0.5], "p_Sad": [0.5, 0.5]}), tmp_path / "p.parquet")
+    with pytest.raises(InputError, match=r"p\.parquet: expected a Parquet file of predictions, found none"):
+        read_probabilities(tmp_path / "p.parquet", keys=["a", "b"], corpus="polish")

@@ -158,6 +158,7 @@ BAD: dict[str, tuple[str, Make, str]] = {
     "name that is not UTF-8": (os.fsdecode(b"f\xfcr.wav"), put(content()), "its name is not in UTF-8"),
     "header without samples": ("a.wav", put(wav(np.zeros(0))), "no samples"),
     "header alone": ("a.wav", put(content()[:44]), "cut short|no samples"),
+    "a coding that nobody knows": ("a.caf", put(content("CAF").replace(b"lpcm", b"xxxx")), "FFmpeg knows|not audio"),
     "half a header": ("a.wav", put(content()[:30]), "damaged|not audio"),
     **{
         f"cut {kind}": (f"a.{suffix or kind.lower()}", cut(content(kind)), "cut short")

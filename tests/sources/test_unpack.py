@@ -193,3 +193,14 @@ def test_a_member_that_no_disk_holds_is_refused_before_it_is_written(tmp_path):
     with pytest.raises(InputError, match=r"a\.tar: bomb\.wav, unpacked, needs 1e\+05 TB"):
         unpack_all([tmp_path / "a.tar"], tmp_path / "out")
     assert not listed(tmp_path / "out")
+
+
+def test_a_zip_with_a_member_without_a_name_is_damaged(tmp_path):
+    data = make_zip(tmp_path / "a.zip", {"a": b"x"}).read_bytes()
+    place = data.index(b"PK\x01\x02")
+    table = data[place : place + 28] + b"\0\0" + data[place + 30 : place + 46] + data[place + 47 :]  # a name of 0 bytes
+    end = table.index(b"PK\x05\x06")
+    table = table[: end + 12] + end.to_bytes(4, "little") + table[end + 16 :]
+    (tmp_path / "a.zip").write_bytes(data[:place] + table)
+    with pytest.raises(InputError, match=r"a\.zip: damaged"):
+        unpack_all([tmp_path / "a.zip"], tmp_path / "out")

@@ -8,7 +8,6 @@ that it does not know stands for `_Inert`, which does nothing with what it is gi
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 from zipfile import is_zipfile
 
@@ -86,7 +85,7 @@ def _as_input_error(path: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (UnpicklingError, RuntimeError, ValueError, EOFError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # torch, zipfile and pickletools raise nearly anything over damaged files
         # torch wraps the reason in the advice to read the file without protection.
         reason = first_line(str(error).rpartition("WeightsUnpickler error:")[2])
         raise InputError(
