@@ -52,7 +52,9 @@ def read_checkpoint(path: Path) -> tuple[Tensors, Mapping[str, Any]]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; a checkpoint of data2vec 2.0 or emotion2vec (.pt) was expected")
-    if not is_zipfile(path):
+    with _as_input_error(path):
+        is_whole = is_zipfile(path)
+    if not is_whole:
         raise InputError(
             f"{path} is not a checkpoint that torch.save writes since version 1.6 (a zip file): it is older, cut short "
             "or something else; fetch it again, or load it with a torch you trust it to and save it anew"
