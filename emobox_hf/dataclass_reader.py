@@ -5,46 +5,93 @@ import functools
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from emobox_hf.errors import InputError, suggest
+
+LONGEST_SHOWN = 80  # characters of a value in a message
+
+
+@dataclass(frozen=True)
+class Keys:
+    """In `Annotated[dict[str, Any], Keys(...)]`: what a dictionary holds whose values have types of their own.
+
+    Attributes:
+        named: Key and type of what it has to hold.
+        others: The type of every other value.
+    """
+
+    named: Mapping[str, typing.Any]
+    others: typing.Any = typing.Any
 
 
 def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
     """Turn a value of TOML or JSON into what a type hint asks for: a dataclass, a tuple, a mapping, a plain value.
 
     Args:
-        hint: The type; a union stands for its first member that is not None, and for None where it has that.
-        value: What was read.
+        hint: The type. Lists and dictionaries of plain values stay as they were written.
+        value: What was read; a dataclass that is one already stays.
         where: Names the place in messages.
 
     Raises:
         InputError: A field is unknown, missing or of another type.
     """
-    if type(value) is hint:  # most values of a record
+    if type(value) is hint and hint is not int:  # most values of a record
         return value
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is typing.Any:
+        return value
     if origin in (types.UnionType, typing.Union):
-        if value is None and type(None) in arguments:
-            return None
-        return read_as(next(a for a in arguments if a is not type(None)), value, where)
+        return _read_union(arguments, value, where)
     if dataclasses.is_dataclass(hint):
-        return _read_table(typing.cast(type, hint), _expect(dict, value, where), where)
-    if origin is tuple:
-        items = enumerate(_expect(list, value, where))
-        return tuple(read_as(arguments[0], item, f"{where}[{i}]") for i, item in items)
-    if origin is Mapping:
+        kind = typing.cast(type, hint)
+        return value if isinstance(value, kind) else _read_table(kind, _expect(dict, value, where), where)
+    if origin is typing.Annotated:
+        keys = next(one for one in arguments if isinstance(one, Keys))
+        return _read_keys(keys, _expect(dict, value, where), where)
+    if origin in (tuple, list):
+        items = [read_as(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(_expect(list, value, where))]
+        return tuple(items) if origin is tuple else value if items == value else items
+    if origin in (Mapping, dict):
         pairs = _expect(dict, value, where).items()
-        return {key: read_as(arguments[1], item, f"{where}.{key}") for key, item in pairs}
+        table = {key: read_as(arguments[1], item, f"{where}.{key}") for key, item in pairs}
+        return value if table == value else table
     if origin is typing.Literal:
         if value not in arguments:
-            raise InputError(f"{where}: expected one of {', '.join(map(str, arguments))}, found {value!r}")
+            raise InputError(f"{where}: expected one of {', '.join(map(str, arguments))}, found {_show(value)}")
         return value
-    if hint is float and isinstance(value, int):
+    if hint is float and type(value) is int:
         return float(value)
     return _expect(hint, value, where)
 
 
-_hints_of = functools.cache(typing.get_type_hints)
+def _read_union(arguments: tuple[typing.Any, ...], value: typing.Any, where: str) -> typing.Any:
+    kinds = [one for one in arguments if one is not type(None)]
+    if value is None and len(kinds) < len(arguments):
+        return None
+    if type(value) in kinds:
+        return _expect(type(value), value, where)
+    if len(kinds) == 1:
+        return read_as(kinds[0], value, where)
+    for kind in kinds:
+        try:
+            return read_as(kind, value, where)
+        except InputError:
+            continue
+    names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
+    raise InputError(f"{where}: expected {names}, found {_show(value)}")
+
+
+def _read_keys(keys: Keys, table: dict[str, typing.Any], where: str) -> dict[str, typing.Any]:
+    if absent := [name for name in keys.named if name not in table]:
+        raise InputError(f"{where}: missing {', '.join(absent)}")
+    return {name: read_as(keys.named.get(name, keys.others), value, f"{where}.{name}") for name, value in table.items()}
+
+
+@functools.cache
+def _hints_of(kind: type) -> dict[str, typing.Any]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 @functools.cache
@@ -67,6 +114,13 @@ def _read_table(kind: type, table: dict[str, typing.Any], where: str) -> typing.
 
 
 def _expect(kind: type, value: typing.Any, where: str) -> typing.Any:
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise InputError(f"{where}: expected {kind.__name__}, found {value!r}")
+    is_other = not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
+    if is_other or (kind is int and not -(2**63) <= value < 2**63):
+        raise InputError(f"{where}: expected {kind.__name__}, found {_show(value)}")
     return value
+
+
+def _show(value: typing.Any) -> str:
+    """A value in a message, cut where it is long."""
+    shown = repr(value)
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"

@@ -124,10 +124,16 @@ def compare_scores(arguments: argparse.Namespace, root: Path, copies: Path) -> N
             scores[name] = 100 * np.array([*map(np.mean, by_fold.values()), record.summary["ua"].mean])
             print(f"{name:<18}" + "".join(f"{ua:8.1f}" for ua in scores[name]))
         print(f"{'soxr - torchaudio':<18}" + "".join(f"{ua:+8.1f}" for ua in scores["soxr"] - scores["torchaudio"]))
-        one, other = (read_prediction_table(runs[name])["prediction"].to_pylist() for name in ("soxr", "torchaudio"))
+        one, other = (_read_predicted(runs[name]) for name in ("soxr", "torchaudio"))
         print(
             f"predictions that differ: {sum(a != b for a, b in zip(one, other, strict=True))} of {len(one)}", flush=True
         )
+
+
+def _read_predicted(folder: Path) -> list[str]:
+    """The likeliest label of each row of a run's predictions."""
+    names: list[str] = read_prediction_table(folder, read_record(folder), ["prediction"])["prediction"].to_pylist()
+    return names
 
 
 def main() -> None:

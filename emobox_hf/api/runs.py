@@ -67,7 +67,7 @@ class Run:
         Raises:
             InputError: They are not there, or damaged.
         """
-        return read_prediction_table(self.folder)
+        return read_prediction_table(self.folder, self.record)
 
     def confusion(self) -> NDArray[np.int64]:
         """Counts (references, predictions) over all folds and seeds, rows and columns in the order of `labels`."""

@@ -9,7 +9,8 @@ from emobox_hf.experiments.launch import join_group
 from emobox_hf.experiments.plan import plan_run
 from emobox_hf.experiments.request import ProbeRequest
 from emobox_hf.probes.jobs import Probed
-from emobox_hf.results import RunRecord, write_run
+from emobox_hf.progress import LOGGER
+from emobox_hf.results import RunRecord, set_aside_damaged, write_run
 
 Report = Callable[[Path, RunRecord, Sequence[Probed]], object]
 
@@ -27,7 +28,7 @@ def run_probe(request: ProbeRequest, *, report: Report | None = None) -> Path:
     """
     # What is read, how it is encoded, where the result goes: decided from files alone, no model is loaded.
     plan = plan_run(request)
-    if plan.is_finished:
+    if plan.is_finished and not _set_aside(plan.folder):
         return plan.folder
 
     # torch, which a second run can do without
@@ -53,3 +54,10 @@ def run_probe(request: ProbeRequest, *, report: Report | None = None) -> Path:
             report(plan.folder, record, probed)
     accelerator.wait_for_everyone()
     return plan.folder
+
+
+def _set_aside(folder: Path) -> bool:
+    """Whether the files of the finished run were damaged; they are out of the way then, and the log says so."""
+    if problem := set_aside_damaged(folder):
+        LOGGER.warning("%s; set aside", problem)
+    return bool(problem)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, get_ar
 import numpy as np
 from numpy.typing import NDArray
 
+from emobox_hf.dataclass_reader import read_as
 from emobox_hf.errors import InputError, suggest
 from emobox_hf.precision import ProbePrecision
 from emobox_hf.probes.jobs import FrameInputs, Job, Learned, Probed, VectorInputs
@@ -84,11 +85,10 @@ class _Settings:
         """The head with the settings of a record.
 
         Raises:
-            TypeError: A setting is not the head's.
-            InputError: A value is none that it can be trained with.
+            InputError: A setting is not the head's, or a value is none that it can be trained with.
         """
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
-        return cls(**{name: value for name, value in values.items() if name != "head"})
+        head: Self = read_as(cls, {name: value for name, value in table.items() if name != "head"}, "probe")
+        return head
 
 
 @dataclass(frozen=True, kw_only=True)

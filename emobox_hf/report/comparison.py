@@ -83,7 +83,7 @@ def _counted(systems: Mapping[str, Run], score: str) -> dict[str, float]:
 
 def _pair_table(corpus: str, systems: Mapping[str, Run], score: Score) -> Table:
     predictions: dict[str, list[FoldPredictions]] = {
-        name: read_predictions(run.folder, run.record.labels) for name, run in systems.items()
+        name: read_predictions(run.folder, run.record) for name, run in systems.items()
     }
     ordered = sorted(systems, key=lambda name: -(systems[name].score(score.name) or 0.0))
     pairs = [

@@ -24,7 +24,7 @@ def groups_tables(runs: Sequence[Run], *, score: str = "ua") -> list[Table]:
     """
     tables = []
     for run, name in zip(runs, name_runs(runs), strict=True):
-        parts = pool_folds(read_predictions(run.folder, run.record.labels))
+        parts = pool_folds(read_predictions(run.folder, run.record))
         table = _make_table(f"{run.corpus} by {name}", run, parts, SCORES[score])
         if table is not None:
             tables.append(table)

@@ -23,7 +23,8 @@ def layers_table(runs: Sequence[Run]) -> Table:
     titles = [f"{run.corpus}: {name}" for run, name in zip(chosen, name_runs(chosen), strict=True)]
     columns = [by_layer(run) for run in chosen]
     last = [max(layer for layer in column if isinstance(layer, int)) for column in columns]
-    names: list[int | str] = [*range(max(last) + 1), "weighted"]
+    numbers = sorted({layer for column in columns for layer in column if isinstance(layer, int)})
+    names: list[int | str] = [*numbers, "weighted"]
     rows: list[tuple[Cell, ...]] = [(str(name), *(column.get(name) for column in columns)) for name in names]
     rows.append(("last", *(column[number] for column, number in zip(columns, last, strict=True))))
     rows.append(("best by validation", *(run.estimate("ua") for run in chosen)))

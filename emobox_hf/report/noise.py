@@ -117,7 +117,7 @@ class _Read:
 def _read(run: Run) -> _Read:
     labels = run.record.labels
     temperatures = {(fold.fold, fold.seed): fold.calibration.get("temperature", 1.0) for fold in run.record.folds}
-    predictions = read_predictions(run.folder, labels)
+    predictions = read_predictions(run.folder, run.record)
     calibrated = np.concatenate(
         [apply_temperature(one.probabilities, temperatures.get((one.fold, one.seed), 1.0)) for one in predictions]
     )

@@ -79,9 +79,7 @@ def _add_rows(
 ) -> None:
     """The lines of one corpus and encoder, and their marks."""
     predictions = {
-        kind: read_predictions(kinds[kind].folder, kinds[kind].record.labels)
-        for kind in KINDS_OF_FOLDS
-        if kind in kinds
+        kind: read_predictions(kinds[kind].folder, kinds[kind].record) for kind in KINDS_OF_FOLDS if kind in kinds
     }
     base = predictions.get(BASE)
     for kind, found in predictions.items():

@@ -157,7 +157,8 @@ def _notes(record: RunRecord) -> list[str]:
 
 def _tell_calibration(record: RunRecord) -> list[str]:
     """How sure the probes are beside how right, where the record says it."""
-    if "ece" not in record.summary or not all(fold.calibration for fold in record.folds):
+    told = ({"ece", "temperature"} <= fold.calibration.keys() for fold in record.folds)
+    if "ece" not in record.summary or not all(told):
         return []
     mended = float(np.mean([fold.calibration["ece"] for fold in record.folds]))
     temperatures = [fold.calibration["temperature"] for fold in record.folds]

@@ -1,5 +1,6 @@
 """What a run was and what came out of it: the tree of settings, the record, the predictions."""
 
+from emobox_hf.results.digests import DamagedRunError
 from emobox_hf.results.predictions import (
     PREDICTIONS,
     FoldPredictions,
@@ -17,7 +18,9 @@ from emobox_hf.results.records import (
     RunRecord,
     is_finished,
     read_record,
+    read_run,
     record_to_json,
+    set_aside_damaged,
     write_run,
 )
 from emobox_hf.results.settings import (
@@ -41,6 +44,7 @@ __all__ = [
     "SCHEMA",
     "AudioSettings",
     "CorpusSettings",
+    "DamagedRunError",
     "EncoderSettings",
     "FeatureSettings",
     "FoldPredictions",
@@ -63,7 +67,9 @@ __all__ = [
     "read_predictions",
     "read_probes",
     "read_record",
+    "read_run",
     "record_to_json",
+    "set_aside_damaged",
     "summarize",
     "write_run",
 ]

@@ -7,7 +7,9 @@ def bring_up_to_date(table: dict[str, Any]) -> dict[str, Any]:
     """A record's JSON in the present schema, from any that is known; another one is given back as it is."""
     if table["schema"] == 3:
         table = _from_schema_3(table)
-    return _from_schema_4(table) if table["schema"] == 4 else table
+    if table["schema"] == 4:
+        table = _from_schema_4(table)
+    return {**table, "schema": 6} if table["schema"] == 5 else table  # that had no digests
 
 
 def _from_schema_4(table: dict[str, Any]) -> dict[str, Any]:

@@ -1,20 +1,26 @@
 """What a run predicted, one row a fold, seed and test utterance, in Parquet beside the record."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, first_line
+from emobox_hf.results.digests import AGAIN, DamagedRunError
 from emobox_hf.scores import Rows
+
+if TYPE_CHECKING:
+    from emobox_hf.results.records import RunRecord
 
 PREDICTIONS = "predictions.parquet"
 _TEXTS = {"key": "keys", "speaker": "speakers", "gender": "genders", "language": "languages", "sentence": "sentences"}
 _TEXTS |= {"path": "paths"}  # columns and the attributes that hold them
+MAY_BE_UNKNOWN = ("speaker", "gender", "language", "sentence", "path")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -108,43 +114,81 @@ def write_predictions(path: Path, predictions: Sequence[FoldPredictions], labels
         "prediction": pa.array(names[joined.predicted]),
     }
     columns |= {f"p_{label}": joined.probabilities[:, index] for index, label in enumerate(labels)}
-    pq.write_table(pa.table(columns), path)
+    pq.write_table(pa.table(columns), path, write_page_checksum=True)
 
 
-def read_prediction_table(folder: Path, columns: Sequence[str] | None = None) -> Any:
-    """A run's predictions as an Arrow table, all columns or some.
+def load_predictions(folder: Path, record: "RunRecord") -> bytes:
+    """The file of a run's predictions, as it was written.
 
     Raises:
-        InputError: There are none, they are damaged, or lack a column.
+        DamagedRunError: It changed since the record was written.
+        InputError: There is none.
+    """
+    path = folder / PREDICTIONS
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: expected a run's predictions, found none that can be read ({error})") from error
+    if record.predictions_sha256 and hashlib.sha256(content).hexdigest() != record.predictions_sha256:
+        raise DamagedRunError(f"{path}: changed since the run's record was written; {AGAIN}")
+    return content
+
+
+def read_prediction_table(folder: Path, record: "RunRecord", columns: Sequence[str] | None = None) -> Any:
+    """A run's predictions as an Arrow table, all columns or some; of those of an earlier version some may be absent.
+
+    Raises:
+        DamagedRunError: They are damaged, or a column that is asked for is absent or holds something else.
+        InputError: There are none.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = folder / PREDICTIONS
+    path, content = folder / PREDICTIONS, load_predictions(folder, record)
+    chosen = None if columns is None else list(columns)
     try:
-        with pq.ParquetFile(path) as file:
-            table = file.read(None if columns is None else list(columns), use_threads=False)
-    except (FileNotFoundError, pa.ArrowInvalid) as error:
-        raise InputError(f"{path}: expected a run's predictions, found none that can be read ({error})") from error
+        with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
+            table = file.read(chosen, use_threads=False)
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:
+        raise DamagedRunError(f"{path}: no predictions that can be read ({first_line(error)}); {AGAIN}") from error
     if missing := set(columns or ()) - set(table.column_names):
-        raise InputError(f"{path}: expected a run's predictions, found no column {', '.join(sorted(missing))}")
+        found = ", ".join(table.column_names)
+        raise DamagedRunError(f"{path}: expected a column {', '.join(sorted(missing))}, found {found}; {AGAIN}")
+    for name in table.column_names:
+        if fault := _fault_of(name, table[name]):
+            raise DamagedRunError(f"{path}: column {name}: {fault}; {AGAIN}")
     return table
 
 
-def read_predictions(folder: Path, labels: Sequence[str]) -> list[FoldPredictions]:
+def _fault_of(name: str, column: Any) -> str:
+    """What is wrong with a column of predictions, empty if nothing is."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = "number" if name.startswith("p_") else "whole number" if name == "seed" else "text"
+    is_kind = {"number": pa.types.is_floating, "whole number": pa.types.is_integer, "text": pa.types.is_string}[kind]
+    if not is_kind(column.type) and not (column.null_count == len(column) and name in MAY_BE_UNKNOWN):
+        return f"expected a {kind} a row, found {column.type}"
+    if column.null_count and name not in MAY_BE_UNKNOWN:
+        return f"expected a {kind} in every row, found {column.null_count} without"
+    if kind == "number" and len(column) and not pc.all(pc.is_in(pc.is_finite(column), pa.array([True]))).as_py():
+        return "expected finite numbers"
+    return ""
+
+
+def read_predictions(folder: Path, record: "RunRecord") -> list[FoldPredictions]:
     """A run's predictions, fold by fold and seed by seed, in the order that they were written in.
 
-    Args:
-        folder: The run's.
-        labels: Its classes, in the order of its record.
-
     Raises:
-        InputError: There are none, they are damaged, or they are of other classes.
+        DamagedRunError: They are damaged, or do not fit the record.
+        InputError: There are none.
     """
-    table, names = read_prediction_table(folder), [f"p_{label}" for label in labels]
+    labels, path = record.labels, folder / PREDICTIONS
+    table, names = read_prediction_table(folder, record), [f"p_{label}" for label in labels]
     if lacking := [name for name in ("key", "fold", "seed", "reference", *names) if name not in table.column_names]:
         found = ", ".join(table.column_names)
-        raise InputError(f"{folder / PREDICTIONS}: expected a column {lacking[0]}, found {found}")
+        raise DamagedRunError(f"{path}: expected a column {lacking[0]}, found {found}; {AGAIN}")
     texts: dict[str, Any] = {
         attribute: table[column].to_numpy().tolist()
         if column in table.column_names
@@ -163,6 +207,12 @@ def read_predictions(folder: Path, labels: Sequence[str]) -> list[FoldPrediction
     rows_of: dict[tuple[str, int], list[int]] = {}
     for rows in np.split(np.arange(len(seeds)), starts) if len(seeds) else ():
         rows_of.setdefault((folds[rows[0]], int(seeds[rows[0]])), []).extend(rows.tolist())
+    for fold, seed in sorted(rows_of.keys() | record.n_test.keys()):
+        expected, n_found = record.n_test.get((fold, seed), 0), len(rows_of.get((fold, seed), ()))
+        if n_found != expected:
+            raise DamagedRunError(
+                f"{path}: {fold} seed {seed}: expected {expected} rows, as the record says, found {n_found}; {AGAIN}"
+            )
     return [replace(whole.take(rows), fold=fold, seed=seed) for (fold, seed), rows in rows_of.items()]
 
 
@@ -170,14 +220,14 @@ def number_references(folder: Path, table: Any, labels: Sequence[str]) -> NDArra
     """The classes in the column `reference` of a run's predictions, int64 (n,), by the order of the record's labels.
 
     Raises:
-        InputError: One is none of the labels.
+        DamagedRunError: One is none of the labels.
     """
     references = table["reference"].combine_chunks().dictionary_encode()
     found = references.dictionary.to_pylist()
     if unknown := sorted(set(map(str, found)) - set(labels)):
-        raise InputError(
+        raise DamagedRunError(
             f"{folder / PREDICTIONS}: expected the labels of its record, {', '.join(labels)}, found {unknown[0]!r}; "
-            "run again with --overwrite"
+            f"{AGAIN}"
         )
     classes = np.array([labels.index(name) for name in found], dtype=np.int64)
     return np.asarray(classes[references.indices.to_numpy()])

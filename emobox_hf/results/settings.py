@@ -13,10 +13,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from emobox_hf.audio import RESAMPLERS, Waveform, read_waveform, resample
-from emobox_hf.dataclass_reader import read_as
+from emobox_hf.dataclass_reader import Keys, read_as
+from emobox_hf.errors import InputError, suggest
 from emobox_hf.options import describe, option
 from emobox_hf.precision import AUTO, Precision, PrecisionChoice, StorageDtype
 from emobox_hf.probes.heads import HEADS, Head
@@ -252,22 +253,25 @@ def to_json(settings: RunSettings) -> dict[str, Any]:
     return table
 
 
-def from_json(table: Mapping[str, Any], where: str) -> RunSettings:
+def from_json(written: Any, where: str) -> RunSettings:
     """Settings as `to_json` wrote them.
 
     Raises:
-        InputError: A field is unknown, missing or of another type.
-        KeyError: The head is unknown.
+        InputError: A field is unknown, missing or of another type, or the head is unknown.
     """
-    sections = dict(table)
+    table = read_as(Annotated[dict[str, Any], Keys(dict.fromkeys((*_HINTS, "probe", "audio"), Any))], written, where)
+    sections = {**table, "audio": read_as(dict[str, Any], table["audio"], f"{where}: audio")}
     if sections["audio"].get("max_duration_s", 0.0) is None:
         sections["audio"] = {**sections["audio"], "max_duration_s": math.inf}
     read = {name: read_as(hint, sections[name], f"{where}: {name}") for name, hint in _HINTS.items()}
-    return RunSettings(**read, probe=HEADS[table["probe"]["head"]].from_settings(table["probe"]))
+    probe = read_as(Annotated[dict[str, Any], Keys({"head": str})], table["probe"], f"{where}: probe")
+    if probe["head"] not in HEADS:
+        raise InputError(f"{where}: no head {probe['head']!r}{suggest(probe['head'], HEADS)}")
+    return RunSettings(**read, probe=HEADS[probe["head"]].from_settings(probe))
 
 
 _HINTS: Mapping[str, Any] = {
-    "experiment": str,
+    "experiment": Literal["intra-corpus", "cross-corpus"],
     "package": str,
     "corpora": tuple[CorpusSettings, ...],
     "partition": PartitionSettings,

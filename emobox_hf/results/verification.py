@@ -49,7 +49,7 @@ def find_faults(folder: Path) -> Iterator[str]:
             "--overwrite, from the features that are stored"
         )
     record = read_record(folder)
-    predictions = read_predictions(folder, record.labels)
+    predictions = read_predictions(folder, record)
     yield from _check_settings(record, folder, predictions)
     yield from _check_columns(record, folder)
     yield from _check_parts(record, predictions)
@@ -121,7 +121,7 @@ def _check_corpus(record: RunRecord, spec: CorpusSpec, predictions: Sequence[Fol
 
 def _check_columns(record: RunRecord, folder: Path) -> Iterator[str]:
     """Probabilities are some, and the prediction is the likeliest label."""
-    table = read_prediction_table(folder)
+    table = read_prediction_table(folder, record)
     rows = np.array([table[f"p_{label}"].to_numpy() for label in record.labels]).T  # (rows, labels)
     keys = table["key"].to_pylist()
     is_some = np.isfinite(rows).all(axis=1) & (rows >= 0).all(axis=1) & (np.abs(rows.sum(axis=1) - 1) <= ROUNDING)

@@ -33,7 +33,8 @@ def test_a_new_score_stands_in_the_record_and_in_the_tables(
     speaker_ua: str, run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = run(layer="all")
-    record, columns = read_record(folder), read_prediction_table(folder).to_pydict()
+    record = read_record(folder)
+    columns = read_prediction_table(folder, record).to_pydict()
     rows = [row for row, fold in enumerate(columns["fold"]) if fold == "fold1"]
     references, predictions = (
         [record.labels.index(columns[name][row]) for row in rows] for name in ("reference", "prediction")

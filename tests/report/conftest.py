@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,13 @@ def write(
         encoder=EncoderSettings(name=encoder, identity=identity, layer=layer),
         probe=make_head(head, **head_options or {}),
     )
+    rows = []
+    for seed in seeds:
+        of_seed = (by_seed or {}).get(seed, tested)
+        for fold in dict.fromkeys((fold_of or {}).get(key, folds[0]) for key, *_ in of_seed):
+            some = [row for row in of_seed if (fold_of or {}).get(row[0], folds[0]) == fold]
+            rows.append(predict(fold, seed, some, labels, sentences or {}))
+    n_test = Counter({(one.fold, one.seed): len(one.keys) for one in rows})
     record = RunRecord(
         settings=settings,
         labels=list(labels),
@@ -108,7 +116,7 @@ def write(
                 seed=seed,
                 n_train=n_train,
                 n_validation=2,
-                n_test=2,
+                n_test=n_test[fold, seed],
                 digests=digests or {},
                 chosen={},
                 validation_ua=0.5,
@@ -138,12 +146,6 @@ def write(
         versions={},
         created=created,
     )
-    rows = []
-    for seed in seeds:
-        of_seed = (by_seed or {}).get(seed, tested)
-        for fold in dict.fromkeys((fold_of or {}).get(key, folds[0]) for key, *_ in of_seed):
-            some = [row for row in of_seed if (fold_of or {}).get(row[0], folds[0]) == fold]
-            rows.append(predict(fold, seed, some, labels, sentences or {}))
     folder = root / settings.folder
     if is_summed:
         record = dataclasses.replace(record, summary=summarize(rows))

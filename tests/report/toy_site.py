@@ -8,6 +8,7 @@ from typing import Any
 
 from emobox_hf.report.collect import Run
 from emobox_hf.results import RECORD
+from emobox_hf.results.digests import digest_of_table
 
 HOSTILE = "<script>alert(1)</script>"
 QUOTED = "\"'><img src=x onerror=alert(1)>&amp;\u2028"
@@ -24,6 +25,8 @@ def edit_record(run: Run, edit: Callable[[dict[str, Any]], None]) -> None:
     path = run.folder / RECORD
     table = json.loads(path.read_text(encoding="utf-8"))
     edit(table)
+    del table["sha256"]
+    table["sha256"] = digest_of_table(table)
     path.write_text(json.dumps(table), encoding="utf-8")
 
 

@@ -98,7 +98,7 @@ def test_a_file_that_was_cut_or_is_of_something_else_is_refused(tmp_path: Path) 
         ("format", 99, r"format 99, this version reads up to 1; install a newer"),
         ("labels", "Angry", "labels: expected list"),
         ("probes", [{"fold": "fold7", "seed": 0, "layer": "", "temperature": 1.0}], "no weights of fold7.seed0"),
-        ("settings", {}, "expected probes, found none"),
+        ("settings", {}, "missing experiment"),
     ],
 )
 def test_a_header_that_does_not_fit_is_refused(tmp_path: Path, field: str, value: object, message: str) -> None:

@@ -98,8 +98,10 @@ def make_predictions() -> list[FoldPredictions]:
 
 def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     record = make_record()
-    write_run(tmp_path, record, make_predictions())
-    assert read_record(tmp_path) == record
+    written = write_run(tmp_path, record, make_predictions())
+    assert (
+        read_record(tmp_path) == written == dataclasses.replace(record, predictions_sha256=written.predictions_sha256)
+    )
     rows = pq.read_table(tmp_path / "predictions.parquet").to_pylist()
     assert rows[1] == {
         "key": "savee-JE-h01",
@@ -130,7 +132,7 @@ def test_a_run_without_its_record_is_not_finished(tmp_path: Path) -> None:
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text('{"schema": 2, "folds": [', encoding="utf-8")
-    with pytest.raises(InputError, match=r"record\.json: not a whole record.*--overwrite"):
+    with pytest.raises(InputError, match=r"record\.json: not a whole record.*makes the run again"):
         read_record(tmp_path)
 
 

@@ -18,13 +18,15 @@ from emobox_hf.corpora.spec import load_spec
 from emobox_hf.errors import InputError
 from emobox_hf.experiments.request import make_request
 from emobox_hf.experiments.run import run_probe
+from emobox_hf.files import sha256_of_file
 from emobox_hf.results import PREDICTIONS, RECORD, read_record
+from emobox_hf.results.digests import digest_of_table
 from emobox_hf.results.verification import find_faults
 
 Path_ = tuple[str | int, ...]
 # Who made it, where and when; the names of things that no one can compute again without the sound.
 BELIEVED = {"machine", "versions", "timings", "created", "schema", "candidates", "source", "validation", "seconds"}
-BELIEVED |= {"n_train", "n_validation", "untrained_classes", "audit", "left_out"}
+BELIEVED |= {"sha256", "predictions_sha256", "n_train", "n_validation", "untrained_classes", "audit", "left_out"}
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,19 @@ def copy_run(run: Path, folder: Path) -> Path:
     return folder / run.name
 
 
+def write_record(folder: Path, table: dict[str, Any]) -> None:
+    """Put a record in its place with the digests that it would have, as one who forges it can."""
+    told = {name: value for name, value in table.items() if name != "sha256"}
+    told["predictions_sha256"] = sha256_of_file(folder / PREDICTIONS)
+    (folder / RECORD).write_text(json.dumps({**told, "sha256": digest_of_table(told)}), encoding="utf-8")
+
+
+def write_rows(folder: Path, table: Any) -> None:
+    """Put predictions in their place, and their digest in the record."""
+    pq.write_table(table, folder / PREDICTIONS)
+    write_record(folder, json.loads((folder / RECORD).read_text(encoding="utf-8")))
+
+
 def faults_of(folder: Path) -> list[str]:
     try:
         return list(find_faults(folder))
@@ -125,6 +140,16 @@ def test_runs_of_every_kind_agree(run: Path, encoder: Path, options: dict[str, A
     assert ("on_error" in options) == bool(read_record(folder).left_out)
 
 
+def test_files_that_are_not_what_was_written_are_named(run: Path, tmp_path: Path) -> None:
+    folder = copy_run(run, tmp_path)
+    table = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    pq.write_table(pq.read_table(folder / PREDICTIONS).slice(1), folder / PREDICTIONS)
+    assert "predictions.parquet: changed since" in faults_of(folder)[0]
+    table["created"] = "2020-01-01T00:00:00+00:00"
+    (folder / RECORD).write_text(json.dumps(table), encoding="utf-8")
+    assert "record.json: not a whole record: its content changed" in faults_of(folder)[0]
+
+
 def test_any_field_of_a_record_that_matters_is_named_when_it_is_changed(run: Path, tmp_path: Path) -> None:
     table = json.loads((run / RECORD).read_text(encoding="utf-8"))
     folder = copy_run(run, tmp_path)
@@ -135,7 +160,7 @@ def test_any_field_of_a_record_that_matters_is_named_when_it_is_changed(run: Pat
             continue  # of a layer that was not chosen nobody can compute it
         if path[0] == "layer_summary" and path[3] != "mean":
             continue
-        (folder / RECORD).write_text(json.dumps(change(table, path)), encoding="utf-8")
+        write_record(folder, change(table, path))
         faults = faults_of(folder)
         if not faults:
             unnoticed.append(path)
@@ -155,7 +180,7 @@ def test_any_column_of_predictions_is_named_when_a_row_is_changed(run: Path, tmp
     values[3] = values[3] + 0.001 if column.startswith("p_") else new
     place = table.column_names.index(column)
     array = pa.array(values, table.schema.field(column).type)
-    pq.write_table(table.set_column(place, table.schema.field(column), array), folder / PREDICTIONS)
+    write_rows(folder, table.set_column(place, table.schema.field(column), array))
     assert faults_of(folder)
 
 
@@ -163,7 +188,7 @@ def test_a_row_that_is_gone_or_twice_is_named(run: Path, tmp_path: Path) -> None
     folder = copy_run(run, tmp_path)
     table = pq.read_table(folder / PREDICTIONS)
     for changed in (table.slice(1), pa.concat_tables([table, table.slice(0, 1)])):
-        pq.write_table(changed, folder / PREDICTIONS)
+        write_rows(folder, changed)
         assert any("fold1 seed 0" in fault for fault in faults_of(folder))
 
 
@@ -174,7 +199,7 @@ def test_a_score_that_was_made_better_is_named_by_the_command(
     table = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     table["folds"][0]["scores"]["ua"] = 0.999
     table["summary"]["ua"]["mean"] = 0.99
-    (folder / RECORD).write_text(json.dumps(table), encoding="utf-8")
+    write_record(folder, table)
     assert main(["verify", str(tmp_path)]) == 1
     printed = capsys.readouterr()
     assert "folds, fold1 seed 0.scores.ua: expected" in printed.out
@@ -195,5 +220,5 @@ def test_other_folds_than_emobox_s_are_named(run: Path, tmp_path: Path) -> None:
     digest = from_json(table["settings"], "x").digest
     folder = copy_run(run, tmp_path)
     moved = folder.rename(folder.with_name(f"{folder.name.rpartition('-')[0]}-{digest}"))
-    (moved / RECORD).write_text(json.dumps(table), encoding="utf-8")
+    write_record(moved, table)
     assert any(fault.startswith("folds, fold1 seed 0.digests.test: expected") for fault in faults_of(moved))

@@ -54,9 +54,8 @@ def read_tested(run: Run) -> Tested | None:
     if not (run.folder / PREDICTIONS).is_file():
         return None
     labels = tuple(run.record.labels)
-    columns = read_prediction_table(
-        run.folder, ["key", "path", "speaker", "reference", *(f"p_{one}" for one in labels)]
-    )
+    names = ["key", "path", "speaker", "reference", *(f"p_{one}" for one in labels)]
+    columns = read_prediction_table(run.folder, run.record, names)
     speakers = columns["speaker"].combine_chunks().dictionary_encode()
     probabilities = np.stack([columns[f"p_{label}"].to_numpy() for label in labels], axis=1)
     return Tested(
