@@ -3,14 +3,20 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import repeat
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from emobox_hf.encoders.forward.layout import AttentionRows, join, views
-from emobox_hf.encoders.forward.linear import Linear
+from emobox_hf.encoders.forward.kernels import VARLEN
+from emobox_hf.encoders.forward.layout import AttentionRows, PackedRows, Way, join, views
+from emobox_hf.encoders.forward.linear import Linear, Target
 
-Biases = Mapping[int, torch.Tensor]  # frames of a row -> float32 (heads, frames, frames), added to its scores
+# Frames of a row -> what is added to its scores, in the dtype of the products: (1 or rows, heads, frames, frames).
+Biases = Mapping[int, torch.Tensor]
+
+# A GPU's kernel takes a bias as it lies if its rows begin at multiples of so many values, and copies it otherwise.
+_ALIGNED = 8
 
 # Scores that a CPU computes at once: 4 MB in half precision, which stay in its cache.
 _SCORES = 1 << 21
@@ -26,14 +32,13 @@ class Gate:
 
     weight: torch.Tensor  # (width of a head, 2)
     bias: torch.Tensor  # (2,)
-    constant: torch.Tensor  # (heads, 1)
+    constant: torch.Tensor  # (heads,)
 
-    def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """Factors (rows, heads, time, 1) for frames (rows, time, dim)."""
-        rows, time, dim = values.shape
-        heads = values.view(rows, time, len(self.constant), dim // len(self.constant))
-        reset, update = torch.sigmoid(heads.float() @ self.weight + self.bias).transpose(1, 2).chunk(2, dim=-1)
-        return reset * (update * self.constant[:, None] - 1) + 2
+    def __call__(self, frames: torch.Tensor) -> torch.Tensor:
+        """Factors float32 (frames, heads) of frames (frames, dim)."""
+        heads = frames.float().view(len(frames), len(self.constant), -1)  # (frames, heads, width)
+        reset, update = torch.sigmoid(heads @ self.weight + self.bias).unbind(-1)
+        return reset * (update * self.constant - 1) + 2
 
 
 @dataclass(frozen=True)
@@ -62,20 +67,23 @@ class SelfAttention:
         """
         values = frames.to(self.key_value.dtype)  # cast once, where the queries are of all frames
         query = self.query(values if query_frames is frames else query_frames)
-        key_value, padded = self.key_value(values), rows.padded
+        key_value, packed, padded = self.key_value(values), rows.packed, rows.padded
+        if packed is not None:
+            return self.out(attend_packed(query, key_value, self.n_heads, packed))
+        factors = None if self.gate is None else self.gate(query_frames).to(query.dtype)  # (frames, heads)
         if padded is not None:
-            gated = query_frames if self.gate is None else query_frames[padded.queries]  # for the gate alone
-            output = self._attend(gated, query[padded.queries], key_value[padded.keys], biases, padded.is_key)
+            of_rows = None if factors is None else factors[padded.queries]
+            output = self._attend(query[padded.queries], key_value[padded.keys], of_rows, biases, padded.is_key)
             return self.out(output.index_select(0, padded.back))
-        of_queries = (views(query_frames, rows.queries), views(query, rows.queries))
-        parts = zip(*of_queries, views(key_value, rows.keys), strict=True)
+        gates = repeat(None) if factors is None else views(factors, rows.queries)
+        parts = zip(views(query, rows.queries), views(key_value, rows.keys), gates, strict=False)
         return self.out(join([self._attend(*part, biases, None) for part in parts]))
 
     def _attend(
         self,
-        query_frames: torch.Tensor,
         query: torch.Tensor,
         key_value: torch.Tensor,
+        factors: torch.Tensor | None,
         biases: Biases,
         is_key: torch.Tensor | None,
     ) -> torch.Tensor:
@@ -84,13 +92,70 @@ class SelfAttention:
         width = dim // self.n_heads
         query = query.view(rows, time, self.n_heads, width).transpose(1, 2)
         key, value = key_value.view(rows, -1, 2, self.n_heads, width).permute(2, 0, 3, 1, 4)
-        bias, mask = biases.get(key.shape[2]), is_key
-        if bias is not None:
-            bias = bias[None, :, :time]
-            bias = bias if self.gate is None else self.gate(query_frames) * bias
-            mask = (bias if is_key is None else bias.masked_fill(~is_key, -math.inf)).to(query.dtype)
+        bias = biases.get(key.shape[2])
+        mask = is_key if bias is None else _fit(bias[:, :, :time], factors, is_key)
         # (rows, heads, time, width) each
         return attend(query, key, value, mask).transpose(1, 2).reshape(rows * time, dim)
+
+
+def _fit(bias: torch.Tensor, factors: torch.Tensor | None, is_key: torch.Tensor | None) -> torch.Tensor:
+    """What is added to scores, (1 or rows, heads, queries, keys): the gated bias, minus infinity where no key is.
+
+    It is large, so it is written once, in the dtype of the products.
+    """
+    padding = None if is_key is None else torch.zeros_like(is_key, dtype=bias.dtype).masked_fill_(~is_key, -math.inf)
+    if factors is None:
+        return bias if padding is None else torch.add(bias, padding, out=_make_aligned(bias, len(padding)))
+    gates = factors.transpose(1, 2)[..., None]  # (rows, heads, queries, 1)
+    out = _make_aligned(bias, len(gates))
+    return torch.mul(gates, bias, out=out) if padding is None else torch.addcmul(padding, gates, bias, out=out)
+
+
+def _make_aligned(bias: torch.Tensor, rows: int) -> torch.Tensor:
+    """Room for a bias of so many rows, (rows, heads, queries, keys), as a GPU's kernel takes it."""
+    keys = bias.shape[3]
+    return bias.new_empty(rows, *bias.shape[1:3], -(-keys // _ALIGNED) * _ALIGNED)[..., :keys]
+
+
+def choose_way(target: Target, *, width: int, is_biased: bool) -> Way:
+    """How attention takes rows of several lengths: on a CPU one by one; else as they stand, where it can, or padded.
+
+    Args:
+        target: Where it runs.
+        width: Of a head.
+        is_biased: Whether something is added to its scores.
+    """
+    if target.is_cpu:
+        return "groups"
+    return "packed" if not is_biased and _takes_packed(target, width) else "grid"
+
+
+def _takes_packed(target: Target, width: int) -> bool:
+    """Whether torch's attention of variable length takes such heads: flash attention, on GPUs from Ampere on."""
+    if target.device.type != "cuda" or torch.version.hip is not None or VARLEN is None:
+        return False
+    is_half = target.dtype in (torch.float16, torch.bfloat16)
+    return is_half and width % 8 == 0 and width <= 256 and torch.cuda.get_device_capability(target.device) >= (8, 0)
+
+
+def attend_packed(query: torch.Tensor, key_value: torch.Tensor, n_heads: int, rows: PackedRows) -> torch.Tensor:
+    """Attention within rows as they stand: queries (frames, dim), keys and values (frames, 2 * dim) -> as the queries.
+
+    No factor on the scores, as in `attend`.
+    """
+    dim = query.shape[1]
+    key, value = key_value.view(-1, 2, n_heads, dim // n_heads).unbind(1)  # (frames, heads, width) each
+    output: torch.Tensor = VARLEN(
+        query.view(-1, n_heads, dim // n_heads),
+        key,
+        value,
+        rows.queries,
+        rows.keys,
+        rows.most_queries,
+        rows.most_keys,
+        scale=1.0,
+    )
+    return output.flatten(1)
 
 
 def attend(

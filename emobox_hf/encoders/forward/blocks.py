@@ -53,7 +53,7 @@ class Stack:
     Attributes:
         blocks: As many as the number of the hidden state.
         end: The norm behind the model's last block; None if there is none, or that block is not among these.
-        position_bias: Time -> what is added to the scores, float32 (heads, time, time); None if nothing is.
+        position_bias: Time -> what is added to the scores, (heads, time, time) in their dtype; None if nothing is.
     """
 
     blocks: tuple[Block, ...]
@@ -83,4 +83,4 @@ class Stack:
             return {}
         # Where all rows are padded to the longest, attention asks for no other.
         groups = layout.groups if layout.whole.padded is None else layout.groups[:1]
-        return {time: self.position_bias(time) for _, time in groups}
+        return {time: self.position_bias(time)[None] for _, time in groups}

@@ -1,5 +1,6 @@
-"""What torch may choose on a GPU while an encoder runs: no plans of cuDNN for attention, no TF32."""
+"""What torch may choose on a GPU while an encoder runs, and what it has there for rows of many lengths."""
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +9,19 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 _ATTENTION = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+
+def _find_varlen() -> Any:
+    """Torch's attention of variable length; None of a torch that lacks it, or whose takes no factor on the scores."""
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError:
+        return None
+    return varlen_attn if "scale" in inspect.signature(varlen_attn).parameters else None
+
+
+VARLEN = _find_varlen()
+"""Flash attention within rows of any length that stand one behind another, (frames, heads, width); None without it."""
 
 
 @contextmanager

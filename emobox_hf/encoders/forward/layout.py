@@ -1,20 +1,41 @@
 """Rows of frames laid one behind another, (frames, dim), so that nothing is computed on padding.
 
 Rows with equally many frames stand side by side: such a group is a view (rows, time, dim) of the whole, in which
-attention needs no mask. A batch formed by length has few groups; a GPU, for which a call costs more than some padding,
-takes the attention of many in one, see `PaddedRows`.
+attention needs no mask. A batch formed by length has few groups. A GPU, for which a call costs more than some padding,
+takes the attention of all in one: as they stand where its kernels can, see `PackedRows`, else padded, see `PaddedRows`.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
+from typing import Literal
 
 import torch
 
 Groups = tuple[tuple[int, int], ...]  # (rows, frames in each)
 
-# A GPU takes so many groups one by one.
+# How attention takes groups of rows: one by one, all as they stand, or more than a few padded to one.
+Way = Literal["groups", "packed", "grid"]
+
+# So many groups are taken one by one rather than padded.
 FEW = 4
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """Rows of attention as they stand, one behind another: what attention of variable length takes.
+
+    Attributes:
+        queries: int32 (rows + 1,): where the queries of each row begin, and the number of all.
+        keys: int32 (rows + 1,): the same of its keys.
+        most_queries: Those of the longest row.
+        most_keys: Those of the longest row.
+    """
+
+    queries: torch.Tensor
+    keys: torch.Tensor
+    most_queries: int
+    most_keys: int
 
 
 @dataclass(frozen=True)
@@ -41,11 +62,13 @@ class AttentionRows:
     Attributes:
         queries: The rows of the queries.
         keys: The rows of the keys, as many in each group.
-        padded: All groups as one; None to take them one by one.
+        packed: All groups as they stand; None to take them otherwise.
+        padded: All groups as one; with neither they are taken one by one.
     """
 
     queries: Groups
     keys: Groups
+    packed: PackedRows | None = None
     padded: PaddedRows | None = None
 
 
@@ -77,7 +100,7 @@ class Layout:
 
 
 def lay_out(
-    n_frames: Sequence[int], device: torch.device, *, widths: Sequence[int] | None = None, with_padding: bool = False
+    n_frames: Sequence[int], device: torch.device, *, widths: Sequence[int] | None = None, way: Way = "groups"
 ) -> Layout:
     """Rows sorted by length, longest first.
 
@@ -85,20 +108,21 @@ def lay_out(
         n_frames: Valid frames of each clip.
         device: Where the indices are needed.
         widths: Frames of each clip's row, the valid ones first; None if all are valid.
-        with_padding: Whether the attention of more than `FEW` groups is taken in one.
+        way: How attention takes the rows.
     """
     widths = n_frames if widths is None else widths
     order = sorted(range(len(n_frames)), key=lambda i: (-widths[i], -n_frames[i]))
     lengths, longest = [n_frames[i] for i in order], [widths[i] for i in order]
     groups = _group(longest)
-    whole = AttentionRows(groups, groups, pad_rows(longest, device) if with_padding and len(groups) > FEW else None)
-    # torch has the sums of all groups at once on these two alone, and a CPU is faster without.
-    sent = send(torch.tensor(lengths), device) if device.type == "cuda" and len(set(lengths)) > FEW else None
+    whole = _build_rows(groups, groups, device, way)
+    # torch sums all groups at once on CUDA, for which meta stands, and on a CPU, which is faster without.
+    at_once = device.type in ("cuda", "meta") and len(set(lengths)) > FEW
+    sent = send(torch.tensor(lengths), device) if at_once else None
     if longest == lengths:
         return Layout(groups, groups, whole, whole, None, order, sent)
     pairs = [(len(list(rows)), *pair) for pair, rows in groupby(zip(lengths, longest, strict=True))]
     kept, keys = tuple((rows, n) for rows, n, _ in pairs), tuple((rows, n) for rows, _, n in pairs)
-    valid = AttentionRows(kept, keys, _pad(lengths, longest, device) if with_padding and len(pairs) > FEW else None)
+    valid = _build_rows(kept, keys, device, way)
     return Layout(groups, kept, whole, valid, find_valid(lengths, longest, device), order, sent)
 
 
@@ -107,6 +131,26 @@ def find_valid(lengths: Sequence[int], widths: Sequence[int], device: torch.devi
     starts = accumulate(widths, initial=0)
     places = [torch.arange(start, start + n) for start, n in zip(starts, lengths, strict=False)]
     return send(torch.cat(places), device)
+
+
+def _build_rows(queries: Groups, keys: Groups, device: torch.device, way: Way) -> AttentionRows:
+    n_queries, n_keys = _lengths_of(queries), _lengths_of(keys)
+    if way == "packed" and len(keys) > 1:
+        packed = PackedRows(_find_starts(n_queries, device), _find_starts(n_keys, device), max(n_queries), max(n_keys))
+        return AttentionRows(queries, keys, packed=packed)
+    if way == "grid" and len(keys) > FEW:
+        return AttentionRows(queries, keys, padded=_pad(n_queries, n_keys, device))
+    return AttentionRows(queries, keys)
+
+
+def _find_starts(lengths: Sequence[int], device: torch.device) -> torch.Tensor:
+    """Where each row begins, and where the last one ends: int32 (rows + 1,)."""
+    return send(torch.tensor([0, *accumulate(lengths)], dtype=torch.int32), device)
+
+
+def _lengths_of(groups: Groups) -> list[int]:
+    """Frames of each row."""
+    return [length for rows, length in groups for _ in range(rows)]
 
 
 def _group(lengths: Sequence[int]) -> Groups:

@@ -33,7 +33,7 @@ def _build_position_bias(model: Any, target: Target) -> Callable[[int], torch.Te
     attention = model.encoder.layers[0].attention
     longest = WINDOW_SAMPLES // math.prod(model.config.conv_stride) + 2  # frames of a window and a rest
     buckets = attention._relative_positions_bucket(torch.arange(1 - longest, longest))
-    of_distance = target.in_float32(attention.rel_attn_embed.weight[buckets].t())  # (heads, distances)
+    of_distance = target.for_products(attention.rel_attn_embed.weight[buckets].t())  # (heads, distances)
 
     def position_bias(time: int) -> torch.Tensor:
         # Row i of (heads, time, time) are the distances -i to time - i - 1.
@@ -70,7 +70,7 @@ def _build_gate(attention: Any, target: Target) -> Gate:
     return Gate(
         target.in_float32(linear.weight.detach().view(2, 4, -1).sum(1).t()),
         target.in_float32(linear.bias.detach().view(2, 4).sum(1)),
-        target.in_float32(attention.gru_rel_pos_const.detach().view(-1, 1)),
+        target.in_float32(attention.gru_rel_pos_const.detach().flatten()),
     )
 
 
@@ -83,7 +83,7 @@ def build_data2vec2_stack(model: Any, target: Target, n_blocks: int) -> Stack:
     slopes = target.in_float32(encoder.slopes())
 
     def position_bias(time: int) -> torch.Tensor:
-        return alibi_bias(slopes, time - n_tokens, n_tokens)
+        return alibi_bias(slopes, time - n_tokens, n_tokens).to(target.dtype)
 
     return Stack(blocks, target.norm(encoder.layer_norm) if is_end else None, position_bias)
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from emobox_hf.encoders.forward.attention import choose_way
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
 from emobox_hf.encoders.forward.convolutions import FrontEnd, build_front_end
 from emobox_hf.encoders.forward.layout import Groups, find_valid, join, lay_out, pad_rows, send, send_rows, views
@@ -53,14 +54,16 @@ def build_waveform_backbone(
     tokens = getattr(encoder, "extra_tokens", None)  # of emotion2vec: they attend along with the frames
     tokens = None if tokens is None else target.in_float32(tokens)
     n_tokens = 0 if tokens is None else len(tokens)
+    width = config.hidden_size // config.num_attention_heads
+    # With tokens behind the frames a bias depends on more than the distance.
+    way = "groups" if n_tokens else choose_way(target, width=width, is_biased=stack.position_bias is not None)
 
     def run(windows: list[Waveform]) -> list[Encoded]:
         on_device = not target.is_cpu and normalises_plainly(extractor)
         inputs = [torch.from_numpy(one) if on_device else prepare(extractor, one) for one in windows]
         n_frames = [front_end.count(len(window)) for window in windows]
         widths = [n + n_tokens for n in n_frames]
-        # With tokens behind the frames a bias depends on more than the distance.
-        layout = lay_out(n_frames, target.device, widths=widths, with_padding=not target.is_cpu and not n_tokens)
+        layout = lay_out(n_frames, target.device, widths=widths, way=way)
         local = _run_front_end(front_end, [inputs[i] for i in layout.order], target, normalise_there=on_device)
         hidden = project(normalise(local)).float()  # (frames, dim)
         padded = layout.valid.padded

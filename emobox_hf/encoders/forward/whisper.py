@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F  # noqa: N812
 
+from emobox_hf.encoders.forward.attention import choose_way
 from emobox_hf.encoders.forward.backbone import Backbone, Encoded, Waveform, choose_layer, unpack
 from emobox_hf.encoders.forward.convolutions import flatten_kernel, multiply_windows
 from emobox_hf.encoders.forward.layout import join, lay_out
@@ -35,6 +36,7 @@ def build_whisper_backbone(
     convolutions = [_build_convolution(conv, target) for conv in (encoder.conv1, encoder.conv2)]
     positions = target.in_float32(encoder.embed_positions.weight)  # (1500, dim)
     stack = build_whisper_stack(encoder, target, chosen)
+    way = choose_way(target, width=config.d_model // config.encoder_attention_heads, is_biased=False)
     hop: int = extractor.hop_length * encoder.conv1.stride[0] * encoder.conv2.stride[0]  # 320 samples
     n_positions = int(config.max_source_positions)
 
@@ -52,7 +54,7 @@ def build_whisper_backbone(
 
     def run_full(windows: list[Waveform]) -> list[Encoded]:
         n_frames = [count(len(window)) for window in windows]
-        layout = lay_out(n_frames, target.device, widths=[n_positions] * len(windows), with_padding=not target.is_cpu)
+        layout = lay_out(n_frames, target.device, widths=[n_positions] * len(windows), way=way)
         frames, pooled = stack.run(embed([windows[i] for i in layout.order], n_positions), layout)
         return unpack(frames, pooled, layout, n_frames)
 
@@ -60,7 +62,7 @@ def build_whisper_backbone(
         n_frames = [count(len(window)) for window in windows]
         # Padded to a whole frame, which is the first to be cut off again.
         n_tokens = [min(-(-len(window) // hop), n_positions) for window in windows]
-        layout = lay_out(n_frames, target.device, widths=n_tokens, with_padding=not target.is_cpu)
+        layout = lay_out(n_frames, target.device, widths=n_tokens, way=way)
         same = groupby(layout.order, key=lambda i: n_tokens[i])
         hidden = join([embed([windows[i] for i in clips], n) for n, clips in same])
         frames, pooled = stack.run(hidden, layout)

@@ -17,7 +17,7 @@ from transformers import Wav2Vec2FeatureExtractor
 from transformers.activations import GELUActivation
 
 from emobox_hf.encoders.forward import attention, layout, positions
-from emobox_hf.encoders.forward.attention import SelfAttention, attend
+from emobox_hf.encoders.forward.attention import Gate, SelfAttention, _fit, attend, choose_way
 from emobox_hf.encoders.forward.blocks import Stack
 from emobox_hf.encoders.forward.convolutions import build_front_end
 from emobox_hf.encoders.forward.layout import AttentionRows, join, lay_out, pad_rows, send_rows
@@ -176,6 +176,79 @@ def test_frames_are_cast_once_for_queries_keys_and_values() -> None:
     assert calls.n["aten::cat"] == 0
 
 
+class Largest(TorchDispatchMode):
+    """Keeps the largest bytes that an operation gave in four dimensions, views aside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.n_bytes: Counter[torch.dtype] = Counter()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and result.ndim == 4 and not func.is_view:
+            self.n_bytes[result.dtype] = max(self.n_bytes[result.dtype], result.numel() * result.element_size())
+        return result
+
+
+@pytest.mark.parametrize("way", ["groups", "grid"])
+def test_a_gated_bias_is_never_in_float32_for_every_row(way: layout.Way) -> None:
+    target, heads, time = Target(CPU, torch.bfloat16), 2, 40
+    gate = Gate(torch.randn(4, 2), torch.randn(2), torch.randn(heads))
+    linears = [target.linear(nn.Linear(8, width)) for width in (8, 16, 8)]
+    laid = lay_out([time - n for n in range(6)], CPU, way=way).whole
+    frames = torch.randn(sum(time - n for n in range(6)), 8)
+    biases = {time - n: torch.randn(1, heads, time - n, time - n).bfloat16() for n in range(6)}
+    with Largest() as largest:
+        SelfAttention(heads, *linears, gate)(frames, frames, laid, biases)
+    assert largest.n_bytes[torch.bfloat16] >= heads * (time - 5) ** 2 * 2
+    assert largest.n_bytes[torch.float32] < heads * (time - 5) ** 2
+
+
+@pytest.mark.parametrize("is_padded", [False, True])
+@pytest.mark.parametrize("is_gated", [False, True])
+def test_a_bias_is_laid_out_as_a_gpu_takes_it_without_a_copy(is_gated: bool, is_padded: bool) -> None:
+    rows, heads, time = 3, 2, 13
+    bias, factors = torch.randn(1, heads, time, time), torch.randn(rows, time, heads)
+    is_key = (torch.arange(time) < torch.tensor([[13], [9], [1]]))[:, None, None]
+    made = _fit(bias, factors if is_gated else None, is_key if is_padded else None)
+    expected = factors.transpose(1, 2)[..., None] * bias if is_gated else bias
+    expected = expected.masked_fill(~is_key, -torch.inf) if is_padded else expected
+    torch.testing.assert_close(made, expected, atol=1e-6, rtol=0)
+    if is_gated or is_padded:
+        assert made.stride(-1) == 1
+        assert all(stride % 8 == 0 for stride in made.stride()[:-1])
+
+
+def test_a_gpu_takes_rows_as_they_stand_where_its_attention_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    capability = {"cuda": (8, 0)}
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability[device.type])
+    monkeypatch.setattr(attention, "VARLEN", attend)
+    half, cuda = torch.bfloat16, torch.device("cuda")
+    assert choose_way(Target(CPU, half), width=64, is_biased=False) == "groups"
+    assert choose_way(Target(torch.device("mps"), half), width=64, is_biased=False) == "grid"
+    assert choose_way(Target(cuda, half), width=64, is_biased=False) == "packed"
+    assert choose_way(Target(cuda, torch.float16), width=80, is_biased=False) == "packed"
+    assert choose_way(Target(cuda, half), width=64, is_biased=True) == "grid"
+    assert choose_way(Target(cuda, half), width=60, is_biased=False) == "grid"
+    assert choose_way(Target(cuda, torch.float32), width=64, is_biased=False) == "grid"
+    capability["cuda"] = (7, 5)
+    assert choose_way(Target(cuda, half), width=64, is_biased=False) == "grid"
+    capability["cuda"] = (9, 0)
+    monkeypatch.setattr(attention, "VARLEN", None)
+    assert choose_way(Target(cuda, half), width=64, is_biased=False) == "grid"
+
+
+def test_rows_that_stand_one_behind_another_are_told_by_their_beginnings() -> None:
+    laid = lay_out([5, 4, 3], CPU, widths=[5, 5, 3], way="packed")
+    whole, valid = laid.whole.packed, laid.valid.packed
+    assert whole is not None
+    assert valid is not None
+    assert (whole.queries.tolist(), whole.keys.tolist(), whole.queries.dtype) == ([0, 5, 10, 13],) * 2 + (torch.int32,)
+    assert (valid.queries.tolist(), valid.keys.tolist()) == ([0, 5, 9, 12], [0, 5, 10, 13])
+    assert (valid.most_queries, valid.most_keys) == (5, 5)
+    assert lay_out([4, 4], CPU, way="packed").whole.packed is None  # one group needs no such thing
+
+
 def test_a_single_part_is_not_copied() -> None:
     part = torch.ones(2, 3)
     assert join([part]) is part
@@ -185,7 +258,7 @@ def test_a_single_part_is_not_copied() -> None:
 def test_a_pass_sends_its_lengths_once_and_makes_the_biases_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU is sent while the blocks run, it waits for; and biases of all lengths would fill it."""
     lengths, asked = [7, 6, 5, 3, 2, 1], []
-    laid = replace(lay_out(lengths, CPU, with_padding=True), lengths=torch.tensor(lengths))
+    laid = replace(lay_out(lengths, CPU, way="grid"), lengths=torch.tensor(lengths))
     monkeypatch.setattr(layout, "send", None)
     stack = Stack((), None, lambda time: asked.append(time) or torch.zeros(2, time, time))
     frames, pooled = stack.run(torch.randn(24, 4), laid)
@@ -244,7 +317,7 @@ def test_rows_are_laid_out_by_length_and_their_valid_frames_found() -> None:
 
 
 def test_many_groups_are_padded_together() -> None:
-    layout = lay_out([5, 4, 3, 2, 1], CPU, widths=[5, 5, 5, 5, 5], with_padding=True)
+    layout = lay_out([5, 4, 3, 2, 1], CPU, widths=[5, 5, 5, 5, 5], way="grid")
     assert layout.whole.padded is None
     padded = layout.valid.padded
     assert padded is not None
