@@ -18,7 +18,6 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from forward import make_simple  # type: ignore[import-not-found]  # the script beside this one
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -26,6 +25,7 @@ from torch.utils.flop_counter import flop_registry
 
 from emobox_hf.bench.clips import CORPUS_CLIPS, Waveform, draw_durations, make_clip
 from emobox_hf.bench.shapes import make_shape
+from emobox_hf.bench.simple_way import make_simple
 from emobox_hf.encoders.forward import attention
 from emobox_hf.features.batching import make_batches
 

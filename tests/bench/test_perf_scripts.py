@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 LACKING = {"datasets", "evaluate", "soundfile", "soxr", "av", "pyarrow", "sklearn", "wrapt", "pandas", "librosa"}
 
@@ -91,3 +92,15 @@ def test_the_main_page_runs_on_wav_files_where_there_is_torch_transformers_and_a
     assert float(line.partition("UA ")[2].partition(" %")[0]) > 28  # four classes, heard by random weights
     assert "no GPU here" in last
     assert "predictions.parquet is not written, for pyarrow is not installed" in done.stderr
+
+
+def test_the_model_of_a_gpu_counts_bytes_and_products() -> None:
+    model = load(next(path for path in SCRIPTS if path.stem == "gpu_model"))
+    large = torch.empty(4096, 4096, dtype=torch.bfloat16, device="meta")
+    products = model.count_passes(lambda _: large @ large, [[]])
+    assert products.seconds["mm"] == pytest.approx(2 * 4096**3 / 680e12)
+    sums = model.count_passes(lambda _: large + large[:1], [[]])
+    assert sums.seconds["add"] == pytest.approx((2 * large.nbytes + large[:1].nbytes) / 2.7e12)
+    query = torch.empty(1, 8, 512, 64, dtype=torch.bfloat16, device="meta")
+    heads = model.count_passes(lambda _: torch.nn.functional.scaled_dot_product_attention(query, query, query), [[]])
+    assert (heads.n["attention"], len(heads.n)) == (1, 1)
