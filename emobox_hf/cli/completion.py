@@ -39,9 +39,9 @@ def _name_values(parser: Parser, verb: str) -> None:
         values["name"] = corpora
     elif verb == "report":
         from emobox_hf.report.kinds import KINDS
-        from emobox_hf.scores import shown_scores
+        from emobox_hf.scores import SCORES
 
-        values |= {"kind": ["list", "site", *KINDS], "score": list(shown_scores())}
+        values |= {"kind": ["list", "site", *KINDS], "score": list(SCORES)}
     elif verb == "experiment":
         from emobox_hf.experiments.series import list_series
 

@@ -83,6 +83,7 @@ def _write_site(arguments: argparse.Namespace) -> int:
 
     unused = ("predictions", "corpus", "figure", "markdown", "with_contaminated", "data_dir", "folds_dir")
     given = [f"--{name.replace('_', '-')}" for name in unused if getattr(arguments, name)]
+    given += ["--score"] if arguments.score != "ua" else []
     if given:
         raise InputError(f"{', '.join(given)}: not for the kind {SITE}, which shows everything that records hold")
     out = arguments.out or Path(SITE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from emobox_hf.encoders.known.table import find_known
 from emobox_hf.report.chance import majority
-from emobox_hf.report.collect import Run, name_runs, published_runs
+from emobox_hf.report.collect import Run, name_runs, published_runs, tell_deviations
 from emobox_hf.report.protocol import CONTAMINATED, LEAK, MEANINGS, Marked, choose_run, explain, mark_runs
 from emobox_hf.report.reference import PAPER_CLASSES, PAPER_METRICS, PAPER_NOTE, paper_scores
 from emobox_hf.report.table import Cell, Table, mean_of_cells
@@ -63,6 +63,7 @@ def benchmark_table(runs: Sequence[Run], *, score: str = "ua", with_contaminated
     rows.append((f"mean of {len(common)}", None, None, *means, ""))
     notes += explain(marks.values(), has_means=True, with_contaminated=with_contaminated)
     notes += _tell_intervals(list(cells.values()), score)
+    notes += tell_deviations([one.run for one in cells.values()], score)
     if any(column.title.endswith(", paper") for column in columns):
         others = [f"{corpus} {PAPER_CLASSES[corpus]}" for corpus in corpora if corpus in PAPER_CLASSES]
         notes.append(PAPER_NOTE + (f" Its classes: {', '.join(others)}." if others else ""))

@@ -68,6 +68,19 @@ def show_summary(name: str, value: float | None, interval: Interval | None) -> C
     return Estimate(SCORES[name].scale(value), low, high)
 
 
+def tell_deviations(runs: Sequence[Run], score: str) -> list[str]:
+    """How far apart the folds and the seeds of some runs are, as a note under their table."""
+    summaries = [run.record.summary[score] for run in runs if score in run.record.summary]
+    told = []
+    for over, field in (("folds", "std"), ("seeds, which is training and the draw of validation", "std_seeds")):
+        known = [getattr(one, field) for one in summaries if getattr(one, field) is not None]
+        if known:
+            ends = dict.fromkeys(f"{SCORES[score].scale(end(known)):.1f}" for end in (min, max))
+            told.append(f"over {over}, {' to '.join(ends)}")
+    unit = " in points" if SCORES[score].in_percent else ""
+    return [f"Standard deviation{unit} {'; '.join(told)}."] if told else []
+
+
 def show_p(value: float | None) -> str | None:
     """A p-value as tables show it."""
     return None if value is None else f"{value:.2g}"

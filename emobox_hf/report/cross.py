@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import resources
 
 from emobox_hf.errors import InputError
-from emobox_hf.report.collect import Run, name_runs
+from emobox_hf.report.collect import Run, name_runs, tell_deviations
 from emobox_hf.report.protocol import choose_run, explain, mark_run
 from emobox_hf.report.reference import PAPER_CROSS_NOTE
 from emobox_hf.report.table import Cell, Table
@@ -33,6 +33,7 @@ def _matrix(name: str, runs: Sequence[Run], score: str) -> Table:
     for run in runs:
         groups[run.trained, run.settings.tested].append(run)
     by_pair = {pair: choose_run(some) for pair, some in groups.items()}
+    chosen = list(by_pair.values())
     train, test = (list(dict.fromkeys(pair[side] for pair in by_pair)) for side in (0, 1))
     rows = tuple((one, *(_cell(by_pair.get((one, other)), score) for other in test)) for one in train)
     marks = {
@@ -44,7 +45,7 @@ def _matrix(name: str, runs: Sequence[Run], score: str) -> Table:
         f"{name}: {SCORES[score].caption}, trained on the row, tested on the column",
         ("train", *test),
         rows,
-        (_tell_labels(list(by_pair.values())), *explain(marks.values())),
+        (_tell_labels(chosen), *explain(marks.values()), *tell_deviations(chosen, score)),
         marks,
     )
 

@@ -25,8 +25,14 @@ from emobox_hf.report.site.evidence import gather
 from emobox_hf.report.site.folder import MARKER
 from emobox_hf.report.site.slugs import assign_slugs
 from emobox_hf.report.site.values import interval_of, value_of
-from emobox_hf.results import read_record
+from emobox_hf.results import read_predictions, read_record
+from emobox_hf.scores import SCORES, score_intervals
 
+GUESSES = [
+    [("Angry", "Angry"), ("Happy", "Happy"), ("Neutral", "Happy")],
+    [("Angry", "Happy"), ("Happy", "Happy"), ("Neutral", "Neutral")],
+    [("Angry", "Angry"), ("Happy", "Neutral"), ("Neutral", "Neutral")],
+]
 VOID = {"meta", "link", "input", "br", "img", "hr"}
 REFERENCES = {"href", "src", "srcset", "action", "formaction", "poster", "data", "xlink:href"}
 
@@ -243,6 +249,26 @@ def test_calibration_and_speakers_by_hand(make_run: Any) -> None:
     assert evidence.counts == (("s1", (1, 1, 0)), ("s2", (0, 1, 1)))
     assert [one.key for one in evidence.hardest] == ["b", "d", "a", "c"]
     assert np.allclose([one.margin for one in evidence.hardest], [-0.7, -0.7, 0.7, 0.7])
+
+
+def test_each_fold_has_an_interval_over_its_speakers(make_run: Any, tmp_path: Path) -> None:
+    tested = [(f"{s}-{i}", f"s{s}", label, said) for s in range(6) for i, (label, said) in enumerate(GUESSES[s % 3])]
+    run = make_run(encoder="wavlm-base", labels=("Angry", "Happy", "Neutral"), ua=0.5, tested=tested)
+    _, (judged,) = gather([run])
+    assert judged is not None
+    parts = read_predictions(run.folder, run.record)
+    assert list(judged.folds) == list(dict.fromkeys(part.fold for part in parts))
+    for part in parts:
+        rows = part.rows
+        expected = score_intervals(rows.references, rows.predictions, rows.n_classes, speakers=rows.speakers)["ua"]
+        value = judged.folds[part.fold]
+        assert value.mean == pytest.approx(100 * SCORES["ua"].compute(rows))
+        assert value.interval == pytest.approx((100 * expected.low, 100 * expected.high))
+    build_site([run.folder], tmp_path / "one")
+    told = "{:.1f} to {:.1f}".format(*judged.folds[parts[0].fold].interval)
+    (first, *_) = Page(next((tmp_path / "one" / "runs").glob("*.html"))).rows("UA of each fold")
+    assert told in first[2]
+    assert told in Page(next((tmp_path / "one" / "corpora").glob("polish.html"))).rows("their audit")[0][-1]
 
 
 def test_probes_of_several_runs_count_and_encoders_that_met_the_corpus_do_not(make_run: Any) -> None:
@@ -493,6 +519,7 @@ def test_the_command_writes_a_site_and_says_where(
     [
         (["site", "runs", "--figure", "x.png"], "--figure: not for the kind site"),
         (["benchmark", "runs", "--out", "x"], "--out and --audio-dir go with the kind site"),
+        (["site", "runs", "--score", "wa"], "--score: not for the kind site"),
         (["sites", "runs"], "did you mean 'site'?"),
         (["site", "nowhere"], "expected finished runs"),
     ],

@@ -62,7 +62,8 @@ def _write_corpus(site: "_Site", name: str, sound: Path | None) -> CorpusPage:
     if sound and evidence:
         copies = copy_audio(sound, evidence, site.folder / "audio" / page)
         audio = {key: f"../audio/{page}/{file}" for key, file in copies.items()}
-    made = make_corpus_page(name, page, entries, evidence, audio)
+    by_page = {entry.page: one for entry, one in zip(entries, judged, strict=True) if one is not None}
+    made = make_corpus_page(name, page, entries, evidence, audio, by_page)
     site.write(f"corpora/{page}.html", "corpus", page=made)
     return made
 

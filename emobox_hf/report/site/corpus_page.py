@@ -8,9 +8,11 @@ import numpy as np
 from emobox_hf.corpora.configurations import PUBLISHED, kind_of
 from emobox_hf.corpora.spec import ACCESS, CorpusSpec
 from emobox_hf.report.site.entries import CROSS, Entry, find_spec
+from emobox_hf.report.site.evidence import RunEvidence
 from emobox_hf.report.site.hard import CorpusEvidence
 from emobox_hf.report.site.matrices import Matrix, confusion_of
 from emobox_hf.report.site.run_page import mean_of_folds, tell_shared
+from emobox_hf.report.site.values import Value
 from emobox_hf.results import FoldRecord
 
 MAX_SPEAKERS = 100
@@ -18,7 +20,21 @@ MAX_SPEAKERS = 100
 
 @dataclass(frozen=True)
 class CorpusFold:
-    """A fold of a corpus and the UA, in percent, that runs have on it: the number of runs, lowest, median, highest."""
+    """A fold of a corpus and the UA, in percent, that runs have on it.
+
+    Attributes:
+        fold: Its name.
+        kind: Its kind of folds.
+        source: Where its lists are from.
+        sizes: Utterances of train, validation and test.
+        verdict: Of its audit.
+        shared: Test speakers that are in train or validation, in words.
+        n_runs: Runs that were tested on it.
+        low: Lowest UA of these.
+        median: Their median.
+        high: The highest.
+        best: The UA of the corpus's best run, with its interval; None where that run lacks the fold or predictions.
+    """
 
     fold: str
     kind: str
@@ -30,6 +46,7 @@ class CorpusFold:
     low: float
     median: float
     high: float
+    best: Value | None
 
 
 @dataclass(frozen=True)
@@ -85,15 +102,26 @@ def make_corpus_page(
     entries: Sequence[Entry],
     evidence: CorpusEvidence | None,
     audio: Mapping[str, str],
+    judged: Mapping[str, RunEvidence],
 ) -> CorpusPage:
-    """The page of one corpus from the runs that are tested on it."""
+    """The page of one corpus from the runs that are tested on it.
+
+    Args:
+        name: The corpus.
+        page: The stem of its file.
+        entries: The runs.
+        evidence: What their predictions say of the corpus.
+        audio: Key to the site's copy of its sound.
+        judged: What the predictions say of each run that has any, by its page.
+    """
     spec, best = find_spec(name), _find_best(entries)
+    best_folds = judged[best.page].folds if best and best.page in judged else {}
     return CorpusPage(
         name=name,
         page=page,
         spec=spec,
         access=ACCESS[spec.access] if spec else "",
-        folds=tuple(_list_folds([entry for entry in entries if entry.protocol != CROSS])),
+        folds=tuple(_list_folds([entry for entry in entries if entry.protocol != CROSS], best_folds)),
         entries=tuple(sorted(entries, key=lambda entry: (-_ua(entry), entry.page))),
         best=best,
         confusion=confusion_of(best.run.record) if best else None,
@@ -109,7 +137,7 @@ def _find_best(entries: Sequence[Entry]) -> Entry | None:
     return max(published or inside, key=lambda entry: (_ua(entry), entry.page), default=None)
 
 
-def _list_folds(entries: Sequence[Entry]) -> list[CorpusFold]:
+def _list_folds(entries: Sequence[Entry], best: Mapping[str, Value]) -> list[CorpusFold]:
     scores: dict[str, list[float]] = {}
     told: dict[str, FoldRecord] = {}
     for entry in entries:
@@ -128,6 +156,7 @@ def _list_folds(entries: Sequence[Entry]) -> list[CorpusFold]:
             low=min(values),
             median=float(np.median(values)),
             high=max(values),
+            best=best.get(name),
         )
         for name, values in sorted(scores.items(), key=lambda item: (kind_of(item[0]), len(item[0]), item[0]))
     ]

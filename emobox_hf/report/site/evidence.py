@@ -1,6 +1,6 @@
-"""What the predictions of a run say: its calibration and its scores by speaker. They are read once, here."""
+"""What the predictions of a run say: scores by fold and speaker, calibration. They are read once, here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,9 @@ from emobox_hf.corpora.configurations import RANDOM
 from emobox_hf.report.collect import Run
 from emobox_hf.report.protocol import is_contaminated
 from emobox_hf.report.site.hard import CorpusEvidence, Utterances
-from emobox_hf.report.site.predictions import Tested, read_tested
-from emobox_hf.scores import ua, wa
+from emobox_hf.report.site.values import Value, show_estimate
+from emobox_hf.results import PREDICTIONS, FoldPredictions, estimate_parts, join_folds, read_predictions
+from emobox_hf.scores import SCORES, ua, wa
 from emobox_hf.scores.calibration import N_BINS, calibration_error, find_bins
 
 
@@ -56,8 +57,15 @@ class SpeakerScore:
 
 @dataclass(frozen=True)
 class RunEvidence:
-    """What a run's predictions say; `speakers` are in order of UA, lowest first, and none where they are not known."""
+    """What a run's predictions say.
 
+    Attributes:
+        folds: UA of each fold, seeds averaged, with its interval over the fold's test speakers.
+        calibration: Of all folds and seeds together.
+        speakers: In order of UA, lowest first; none where they are not known.
+    """
+
+    folds: Mapping[str, Value]
     calibration: Calibration
     speakers: tuple[SpeakerScore, ...]
 
@@ -71,14 +79,24 @@ def gather(runs: Sequence[Run]) -> tuple[CorpusEvidence | None, list[RunEvidence
     utterances = Utterances()
     judged: list[RunEvidence | None] = []
     for run in runs:
-        tested = read_tested(run)
-        judged.append(None if tested is None else RunEvidence(_calibrate(tested), _score_speakers(tested)))
-        if tested is not None and run.settings.experiment == "intra-corpus" and not is_contaminated(run):
-            utterances.add(tested, is_random=run.kind_of_folds == RANDOM)
+        if not (run.folder / PREDICTIONS).is_file():
+            judged.append(None)
+            continue
+        predictions = read_predictions(run.folder, run.record)
+        tested = join_folds(predictions)
+        judged.append(RunEvidence(_score_folds(predictions), _calibrate(tested), _score_speakers(tested)))
+        if run.settings.experiment == "intra-corpus" and not is_contaminated(run):
+            utterances.add(tested, run.record.labels, is_random=run.kind_of_folds == RANDOM)
     return utterances.summarize(), judged
 
 
-def _calibrate(tested: Tested) -> Calibration:
+def _score_folds(predictions: Sequence[FoldPredictions]) -> dict[str, Value]:
+    names = dict.fromkeys(one.fold for one in predictions)
+    by_fold = {name: [one for one in predictions if one.fold == name] for name in names}
+    return {name: show_estimate("ua", *estimate_parts(SCORES["ua"], parts)) for name, parts in by_fold.items()}
+
+
+def _calibrate(tested: FoldPredictions) -> Calibration:
     confidence = tested.probabilities.max(axis=1).astype(np.float64)
     right = tested.predicted == tested.references
     place = find_bins(confidence)
@@ -93,13 +111,15 @@ def _calibrate(tested: Tested) -> Calibration:
     return Calibration(bins, ece, len(right), float(confidence.mean()), float(right.mean()))
 
 
-def _score_speakers(tested: Tested) -> tuple[SpeakerScore, ...]:
-    names, n_labels = tested.speaker_names, tested.probabilities.shape[1]
-    known = tested.speakers >= 0
-    if not known.any():
+def _score_speakers(tested: FoldPredictions) -> tuple[SpeakerScore, ...]:
+    names, n_labels = sorted({name for name in tested.speakers if name is not None}), tested.probabilities.shape[1]
+    if not names:
         return ()
-    cells = (tested.speakers[known] * n_labels + tested.references[known]) * n_labels + tested.predicted[known]
+    number_of: dict[str | None, int] = {None: -1} | {name: number for number, name in enumerate(names)}
+    speakers = np.fromiter(map(number_of.__getitem__, tested.speakers), dtype=np.int64, count=len(tested.keys))
+    known = speakers >= 0
+    cells = (speakers[known] * n_labels + tested.references[known]) * n_labels + tested.predicted[known]
     counts = np.bincount(cells, minlength=len(names) * n_labels**2).reshape(len(names), n_labels, n_labels)
     n, by_ua, by_wa = counts.sum(axis=(1, 2)), 100 * ua(counts), 100 * wa(counts)
-    rows = (SpeakerScore(names[i], int(n[i]), float(by_ua[i]), float(by_wa[i])) for i in range(len(names)) if n[i])
+    rows = (SpeakerScore(name, int(n[i]), float(by_ua[i]), float(by_wa[i])) for i, name in enumerate(names))
     return tuple(sorted(rows, key=lambda row: (row.ua, row.speaker)))

@@ -1,14 +1,13 @@
 """What the predictions of all runs say of a corpus: who says what, what probes miss, which labels are doubted."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emobox_hf.report.site.predictions import Tested
+from emobox_hf.results import FoldPredictions
 from emobox_hf.scores import label_margins
 
 N_HARDEST = 20
@@ -69,30 +68,29 @@ class Utterances:
         self._told: list[tuple[str, str, str | None, str]] = []  # key, path, speaker, label
         self._labels: dict[str, None] = {}
         self._n_runs = {False: 0, True: 0}
-        self._lately: deque[tuple[Any, NDArray[np.int64]]] = deque(maxlen=4)
+        self._lately: deque[tuple[Sequence[str], NDArray[np.int64]]] = deque(maxlen=4)
         # By whether folds are random: (probes, probes that are wrong, margins; utterances)
         self._sums = {is_random: np.zeros((3, 0)) for is_random in (False, True)}
 
-    def add(self, tested: Tested, *, is_random: bool) -> None:
-        """Add a run's test parts."""
-        self._labels |= dict.fromkeys(tested.labels)
-        numbers, size = self._number(tested), len(self._told)
+    def add(self, tested: FoldPredictions, labels: Sequence[str], *, is_random: bool) -> None:
+        """Add a run's test parts, all folds and seeds as one."""
+        self._labels |= dict.fromkeys(labels)
+        numbers, size = self._number(tested, labels), len(self._told)
         weights = (None, tested.predicted != tested.references, label_margins(tested.probabilities, tested.references))
         sums = np.stack([np.bincount(numbers, weights=one, minlength=size) for one in weights])
         self._sums[is_random] = sums + _widen(self._sums[is_random], size)
         self._n_runs[is_random] += 1
 
-    def _number(self, tested: Tested) -> NDArray[np.int64]:
+    def _number(self, tested: FoldPredictions, labels: Sequence[str]) -> NDArray[np.int64]:
         """The number of each row's utterance; runs on the same folds have the same rows, which are looked up once."""
         for keys, numbers in self._lately:
-            if keys.equals(tested.keys):
+            if keys == tested.keys:
                 return numbers
-        keys = tested.keys.to_pylist()
-        new = {key: row for row, key in enumerate(keys) if key not in self._numbers}
-        for (key, row), path in zip(new.items(), tested.list_paths(list(new.values())), strict=True):
-            self._numbers[key] = len(self._told)
-            self._told.append((key, path, tested.speaker(row), tested.labels[tested.references[row]]))
-        found = np.array([self._numbers[key] for key in keys], dtype=np.int64)
+        for row, key in enumerate(tested.keys):
+            if key not in self._numbers:
+                self._numbers[key] = len(self._told)
+                self._told.append((key, tested.paths[row], tested.speakers[row], labels[tested.references[row]]))
+        found = np.array([self._numbers[key] for key in tested.keys], dtype=np.int64)
         self._lately.append((tested.keys, found))
         return found
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from emobox_hf.report.collect import Run
-from emobox_hf.scores import SCORES, shown_scores
+from emobox_hf.scores import SCORES, Interval, shown_scores
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,23 @@ class Value:
     std_seeds: float | None = None
 
 
-def interval_of(run: Run, score: str) -> tuple[float, float] | None:
-    """Bounds of a score's interval as tables show the score; None where the record has no interval, or half of one."""
-    summary = run.record.summary.get(score)
-    interval = summary.interval if summary else None
+def bounds_of(score: str, interval: Interval | None) -> tuple[float, float] | None:
+    """An interval as tables show the score; None where there is none, or half of one."""
     if interval is None or interval.low is None or interval.high is None:
         return None
     low, high = SCORES[score].scale(interval.low), SCORES[score].scale(interval.high)
     return (low, high) if math.isfinite(high - low) else None
+
+
+def show_estimate(score: str, mean: float, interval: Interval) -> Value:
+    """A score and its interval, as `scores.intervals.estimate` gives them."""
+    return Value(SCORES[score].scale(mean), bounds_of(score, interval))
+
+
+def interval_of(run: Run, score: str) -> tuple[float, float] | None:
+    """Bounds of the interval that a run's record has of a score."""
+    summary = run.record.summary.get(score)
+    return bounds_of(score, summary.interval if summary else None)
 
 
 def value_of(run: Run, score: str) -> Value:
