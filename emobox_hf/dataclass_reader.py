@@ -12,7 +12,7 @@ from emobox_hf.errors import InputError, suggest
 LONGEST_SHOWN = 80  # characters of a value in a message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Keys:
     """In `Annotated[dict[str, Any], Keys(...)]`: what a dictionary holds whose values have types of their own.
 
@@ -36,11 +36,9 @@ def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
     Raises:
         InputError: A field is unknown, missing or of another type.
     """
-    if type(value) is hint and hint is not int:  # most values of a record
+    if _is_plain(hint, value):
         return value
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if hint is typing.Any:
-        return value
     if origin in (types.UnionType, typing.Union):
         return _read_union(arguments, value, where)
     if dataclasses.is_dataclass(hint):
@@ -50,11 +48,12 @@ def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
         keys = next(one for one in arguments if isinstance(one, Keys))
         return _read_keys(keys, _expect(dict, value, where), where)
     if origin in (tuple, list):
-        items = [read_as(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(_expect(list, value, where))]
+        (kind, *_), found = arguments, _expect(list, value, where)
+        items = [o if _is_plain(kind, o) else read_as(kind, o, f"{where}[{i}]") for i, o in enumerate(found)]
         return tuple(items) if origin is tuple else value if items == value else items
     if origin in (Mapping, dict):
-        pairs = _expect(dict, value, where).items()
-        table = {key: read_as(arguments[1], item, f"{where}.{key}") for key, item in pairs}
+        kind, pairs = arguments[1], _expect(dict, value, where).items()
+        table = {key: one if _is_plain(kind, one) else read_as(kind, one, f"{where}.{key}") for key, one in pairs}
         return value if table == value else table
     if origin is typing.Literal:
         if value not in arguments:
@@ -63,6 +62,20 @@ def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
     if hint is float and type(value) is int:
         return float(value)
     return _expect(hint, value, where)
+
+
+def _is_plain(hint: typing.Any, value: typing.Any) -> bool:
+    """Whether a value is of its type as it stands, as most values of a record are; asked before places are named."""
+    kind = type(value)
+    return hint is typing.Any or (kind in _plain_types(hint) and (kind is not int or -(2**63) <= value < 2**63))
+
+
+@functools.cache
+def _plain_types(hint: typing.Any) -> frozenset[type]:
+    """Those that values of a type hint may have and need no reading."""
+    is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    kinds = typing.get_args(hint) if is_union else (hint,)
+    return frozenset(kind for kind in (str, bool, int, float, type(None)) if kind in kinds)
 
 
 def _read_union(arguments: tuple[typing.Any, ...], value: typing.Any, where: str) -> typing.Any:
@@ -85,7 +98,11 @@ def _read_union(arguments: tuple[typing.Any, ...], value: typing.Any, where: str
 def _read_keys(keys: Keys, table: dict[str, typing.Any], where: str) -> dict[str, typing.Any]:
     if absent := [name for name in keys.named if name not in table]:
         raise InputError(f"{where}: missing {', '.join(absent)}")
-    return {name: read_as(keys.named.get(name, keys.others), value, f"{where}.{name}") for name, value in table.items()}
+    kinds = {name: keys.named.get(name, keys.others) for name in table}
+    return {
+        name: value if _is_plain(kinds[name], value) else read_as(kinds[name], value, f"{where}.{name}")
+        for name, value in table.items()
+    }
 
 
 @functools.cache
@@ -110,7 +127,11 @@ def _read_table(kind: type, table: dict[str, typing.Any], where: str) -> typing.
         raise InputError(f"{where}: unknown field {unknown[0]!r}{suggest(unknown[0], list(hints))}")
     if absent := [name for name in _list_required(kind) if name not in table]:
         raise InputError(f"{where}: missing {', '.join(absent)}")
-    return kind(**{name: read_as(hints[name], value, f"{where}: {name}") for name, value in table.items()})
+    values = {
+        name: value if _is_plain(hints[name], value) else read_as(hints[name], value, f"{where}: {name}")
+        for name, value in table.items()
+    }
+    return kind(**values)
 
 
 def _expect(kind: type, value: typing.Any, where: str) -> typing.Any:
