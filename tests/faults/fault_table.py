@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from emobox_hf.text import show_text
+
 COLUMNS = ("fault", "tries", "survived", "what the user saw", "commit")
 LONGEST = 200  # characters of what the user saw
 MOST_SIGHTS = 3
@@ -51,7 +53,7 @@ class Fault:
 
     def saw(self, message: object) -> None:
         """Keep what a user saw of it, without the folders of the test."""
-        sight = shorten(str(message))
+        sight = show_text(shorten(str(message)))
         if sight not in self.sights and len(self.sights) < MOST_SIGHTS:
             self.sights.append(sight)
 
