@@ -1,9 +1,19 @@
 """The one exception that a user's mistake raises; the command line turns it into exit code 2."""
 
 import difflib
+import errno
 import importlib
+import shutil
+import tempfile
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from types import ModuleType
+
+_FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "a file would be larger than it may be (`ulimit -f`)",
+}
 
 
 class InputError(ValueError):
@@ -46,6 +56,27 @@ def suggest(name: str, known: Collection[str]) -> str:
 def first_line(error: object) -> str:
     """What an error says, without the lines that libraries add below."""
     return str(error).strip().partition("\n")[0]
+
+
+def tell_system_error(error: OSError, folders: Iterable[Path]) -> str | None:
+    """What an error of the operating system says to a user; None of one that names nothing, which is a fault of ours.
+
+    Args:
+        error: It.
+        folders: Where this package writes; of a full disk often nothing else is known.
+    """
+    if error.errno not in _FULL:
+        return None if error.filename is None else str(error)
+    places = ", ".join(
+        f"{folder} ({shutil.disk_usage(folder).free / 1e9:.1f} GB free)"
+        for folder in dict.fromkeys([*folders, Path(tempfile.gettempdir())])
+        if folder.is_dir()
+    )
+    named = f", writing {error.filename}" if error.filename is not None else ""
+    return (
+        f"{_FULL[error.errno]}{named}; what was finished is kept, and the same command goes on once there is "
+        f"room. Written to are {places}"
+    )
 
 
 def first_five(items: Iterable[object]) -> str:

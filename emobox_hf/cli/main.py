@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from emobox_hf import __version__
 from emobox_hf.cli import (
@@ -28,7 +29,8 @@ from emobox_hf.cli import (
 from emobox_hf.cli.completion import complete
 from emobox_hf.cli.logs import speaking
 from emobox_hf.defaults import apply_defaults, check_names, find_config, list_names, read_config
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, tell_system_error
+from emobox_hf.files import cache_dir
 from emobox_hf.options import Parser
 from emobox_hf.text import show_text
 
@@ -94,9 +96,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `emobox list | head` closes the pipe; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        if error.filename is None:
+        told = tell_system_error(error, [Path.cwd(), cache_dir()])
+        if told is None:
             raise
-        print(f"emobox {arguments.verb}: {show_text(error)}", file=sys.stderr)
+        print(f"emobox {arguments.verb}: {show_text(told)}", file=sys.stderr)
         return 2
     else:
         return code

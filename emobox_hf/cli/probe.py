@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emobox_hf.errors import InputError
+from emobox_hf.errors import InputError, tell_system_error
+from emobox_hf.files import cache_dir
 from emobox_hf.text import show_text
 
 if TYPE_CHECKING:
@@ -60,10 +61,11 @@ def probe_command(argv: Sequence[str] | None = None, *, prog: str, given: argpar
             run_and_show(read_request(parser, arguments), as_json=arguments.json)
         leave_group()
     except (InputError, OSError) as error:
-        if isinstance(error, OSError) and error.filename is None:
+        told = tell_system_error(error, [Path.cwd(), cache_dir()]) if isinstance(error, OSError) else error
+        if told is None:
             raise
-        if is_first_process():
-            print(f"{prog}: {show_text(error)}", file=sys.stderr)
+        if is_first_process() or isinstance(error, OSError):
+            print(f"{prog}: {show_text(told)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         if is_first_process():
