@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from emobox_hf.errors import InputError, suggest
@@ -36,38 +36,39 @@ def read_as(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
     Raises:
         InputError: A field is unknown, missing or of another type.
     """
-    if _is_plain(hint, value):
-        return value
+    return _reader_of(hint)(value, where)
+
+
+Reader = Callable[[typing.Any, str], typing.Any]
+
+
+@functools.cache
+def _reader_of(hint: typing.Any) -> Reader:
+    """`read_as` of one type hint, made once: thousands of records are of the same types."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is typing.Any:
+        return lambda value, where: value
     if origin in (types.UnionType, typing.Union):
-        return _read_union(arguments, value, where)
+        return _make_union_reader(arguments)
     if dataclasses.is_dataclass(hint):
-        kind = typing.cast(type, hint)
-        return value if isinstance(value, kind) else _read_table(kind, _expect(dict, value, where), where)
+        return _make_table_reader(typing.cast(type, hint))
     if origin is typing.Annotated:
-        keys = next(one for one in arguments if isinstance(one, Keys))
-        return _read_keys(keys, _expect(dict, value, where), where)
+        return _make_keys_reader(next(one for one in arguments if isinstance(one, Keys)))
     if origin in (tuple, list):
-        (kind, *_), found = arguments, _expect(list, value, where)
-        items = [o if _is_plain(kind, o) else read_as(kind, o, f"{where}[{i}]") for i, o in enumerate(found)]
-        return tuple(items) if origin is tuple else value if items == value else items
+        return _make_list_reader(arguments[0], is_tuple=origin is tuple)
     if origin in (Mapping, dict):
-        kind, pairs = arguments[1], _expect(dict, value, where).items()
-        table = {key: one if _is_plain(kind, one) else read_as(kind, one, f"{where}.{key}") for key, one in pairs}
-        return value if table == value else table
+        return _make_dict_reader(arguments[1])
     if origin is typing.Literal:
-        if value not in arguments:
-            raise InputError(f"{where}: expected one of {', '.join(map(str, arguments))}, found {_show(value)}")
-        return value
-    if hint is float and type(value) is int:
-        return float(value)
-    return _expect(hint, value, where)
+        return lambda value, where: _expect_one_of(arguments, value, where)
+    if hint is float:
+        return lambda value, where: float(value) if type(value) is int else _expect(float, value, where)
+    return lambda value, where: _expect(hint, value, where)
 
 
 def _is_plain(hint: typing.Any, value: typing.Any) -> bool:
     """Whether a value is of its type as it stands, as most values of a record are; asked before places are named."""
     kind = type(value)
-    return hint is typing.Any or (kind in _plain_types(hint) and (kind is not int or -(2**63) <= value < 2**63))
+    return kind in _plain_types(hint) and (kind is not int or -(2**63) <= value < 2**63)
 
 
 @functools.cache
@@ -78,60 +79,92 @@ def _plain_types(hint: typing.Any) -> frozenset[type]:
     return frozenset(kind for kind in (str, bool, int, float, type(None)) if kind in kinds)
 
 
-def _read_union(arguments: tuple[typing.Any, ...], value: typing.Any, where: str) -> typing.Any:
+def _make_union_reader(arguments: tuple[typing.Any, ...]) -> Reader:
     kinds = [one for one in arguments if one is not type(None)]
-    if value is None and len(kinds) < len(arguments):
-        return None
-    if type(value) in kinds:
-        return _expect(type(value), value, where)
-    if len(kinds) == 1:
-        return read_as(kinds[0], value, where)
-    for kind in kinds:
-        try:
-            return read_as(kind, value, where)
-        except InputError:
-            continue
     names = " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds)
-    raise InputError(f"{where}: expected {names}, found {_show(value)}")
+
+    def read(value: typing.Any, where: str) -> typing.Any:
+        if value is None and len(kinds) < len(arguments):
+            return None
+        if type(value) in kinds:
+            return _expect(type(value), value, where)
+        if len(kinds) == 1:
+            return read_as(kinds[0], value, where)
+        for kind in kinds:
+            try:
+                return read_as(kind, value, where)
+            except InputError:
+                continue
+        raise InputError(f"{where}: expected {names}, found {_show(value)}")
+
+    return read
 
 
-def _read_keys(keys: Keys, table: dict[str, typing.Any], where: str) -> dict[str, typing.Any]:
-    if absent := [name for name in keys.named if name not in table]:
-        raise InputError(f"{where}: missing {', '.join(absent)}")
-    kinds = {name: keys.named.get(name, keys.others) for name in table}
-    return {
-        name: value if _is_plain(kinds[name], value) else read_as(kinds[name], value, f"{where}.{name}")
-        for name, value in table.items()
-    }
+def _make_list_reader(kind: typing.Any, *, is_tuple: bool) -> Reader:
+    plain, read_one = _plain_types(kind), _reader_of(kind)
+
+    def read(value: typing.Any, where: str) -> typing.Any:
+        found = _expect(list, value, where)
+        if int not in plain and plain.issuperset(map(type, found)):
+            return tuple(found) if is_tuple else found
+        items = [one if _is_plain(kind, one) else read_one(one, f"{where}[{i}]") for i, one in enumerate(found)]
+        return tuple(items) if is_tuple else value if items == value else items
+
+    return read
 
 
-@functools.cache
-def _hints_of(kind: type) -> dict[str, typing.Any]:
+def _make_dict_reader(kind: typing.Any) -> Reader:
+    read_one = _reader_of(kind)
+
+    def read(value: typing.Any, where: str) -> typing.Any:
+        pairs = _expect(dict, value, where).items()
+        table = {key: one if _is_plain(kind, one) else read_one(one, f"{where}.{key}") for key, one in pairs}
+        return value if table == value else table
+
+    return read
+
+
+def _make_keys_reader(keys: Keys) -> Reader:
+    def read(value: typing.Any, where: str) -> dict[str, typing.Any]:
+        table = _expect(dict, value, where)
+        if absent := [name for name in keys.named if name not in table]:
+            raise InputError(f"{where}: missing {', '.join(absent)}")
+        kinds = {name: keys.named.get(name, keys.others) for name in table}
+        return {
+            name: one if _is_plain(kinds[name], one) else read_as(kinds[name], one, f"{where}.{name}")
+            for name, one in table.items()
+        }
+
+    return read
+
+
+def _make_table_reader(kind: type) -> Reader:
+    fields, missing = dataclasses.fields(kind), dataclasses.MISSING
     hints = typing.get_type_hints(kind, include_extras=True)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    hints = {field.name: hints[field.name] for field in fields}
+    required = [one.name for one in fields if one.default is missing and one.default_factory is missing]
+
+    def read(value: typing.Any, where: str) -> typing.Any:
+        if isinstance(value, kind):
+            return value
+        table = _expect(dict, value, where)
+        if unknown := sorted(table.keys() - hints.keys()):
+            raise InputError(f"{where}: unknown field {unknown[0]!r}{suggest(unknown[0], list(hints))}")
+        if absent := [name for name in required if name not in table]:
+            raise InputError(f"{where}: missing {', '.join(absent)}")
+        values = {
+            name: one if _is_plain(hints[name], one) else read_as(hints[name], one, f"{where}: {name}")
+            for name, one in table.items()
+        }
+        return kind(**values)
+
+    return read
 
 
-@functools.cache
-def _list_required(kind: type) -> tuple[str, ...]:
-    missing = dataclasses.MISSING
-    return tuple(
-        field.name
-        for field in dataclasses.fields(kind)
-        if field.default is missing and field.default_factory is missing
-    )
-
-
-def _read_table(kind: type, table: dict[str, typing.Any], where: str) -> typing.Any:
-    hints = _hints_of(kind)
-    if unknown := sorted(table.keys() - hints.keys()):
-        raise InputError(f"{where}: unknown field {unknown[0]!r}{suggest(unknown[0], list(hints))}")
-    if absent := [name for name in _list_required(kind) if name not in table]:
-        raise InputError(f"{where}: missing {', '.join(absent)}")
-    values = {
-        name: value if _is_plain(hints[name], value) else read_as(hints[name], value, f"{where}: {name}")
-        for name, value in table.items()
-    }
-    return kind(**values)
+def _expect_one_of(values: tuple[typing.Any, ...], value: typing.Any, where: str) -> typing.Any:
+    if value not in values:
+        raise InputError(f"{where}: expected one of {', '.join(map(str, values))}, found {_show(value)}")
+    return value
 
 
 def _expect(kind: type, value: typing.Any, where: str) -> typing.Any:
