@@ -105,7 +105,8 @@ def _make_list_reader(kind: typing.Any, *, is_tuple: bool) -> Reader:
 
     def read(value: typing.Any, where: str) -> typing.Any:
         found = _expect(list, value, where)
-        if int not in plain and plain.issuperset(map(type, found)):
+        kinds = set(map(type, found))
+        if kinds <= plain and (int not in kinds or (len(kinds) == 1 and max(map(abs, found)) < 2**63)):
             return tuple(found) if is_tuple else found
         items = [one if _is_plain(kind, one) else read_one(one, f"{where}[{i}]") for i, one in enumerate(found)]
         return tuple(items) if is_tuple else value if items == value else items
@@ -114,11 +115,11 @@ def _make_list_reader(kind: typing.Any, *, is_tuple: bool) -> Reader:
 
 
 def _make_dict_reader(kind: typing.Any) -> Reader:
-    read_one = _reader_of(kind)
+    plain, read_one = _plain_types(kind) - {int}, _reader_of(kind)
 
     def read(value: typing.Any, where: str) -> typing.Any:
         pairs = _expect(dict, value, where).items()
-        table = {key: one if _is_plain(kind, one) else read_one(one, f"{where}.{key}") for key, one in pairs}
+        table = {key: one if type(one) in plain else read_one(one, f"{where}.{key}") for key, one in pairs}
         return value if table == value else table
 
     return read
@@ -143,6 +144,7 @@ def _make_table_reader(kind: type) -> Reader:
     hints = typing.get_type_hints(kind, include_extras=True)
     hints = {field.name: hints[field.name] for field in fields}
     required = [one.name for one in fields if one.default is missing and one.default_factory is missing]
+    plain = {name: _plain_types(hint) - {int} for name, hint in hints.items()}  # the size of whole numbers is looked at
 
     def read(value: typing.Any, where: str) -> typing.Any:
         if isinstance(value, kind):
@@ -153,7 +155,7 @@ def _make_table_reader(kind: type) -> Reader:
         if absent := [name for name in required if name not in table]:
             raise InputError(f"{where}: missing {', '.join(absent)}")
         values = {
-            name: one if _is_plain(hints[name], one) else read_as(hints[name], one, f"{where}: {name}")
+            name: one if type(one) in plain[name] else read_as(hints[name], one, f"{where}: {name}")
             for name, one in table.items()
         }
         return kind(**values)

@@ -212,8 +212,9 @@ def _curve(one: _Read, removed: Sequence[float], order: NDArray[np.int64], ranke
     rows = []
     for share in removed:
         n = round(share * n_tested)
-        scores = (score("ua", ranks, n), score("macro_f1", ranks, n), score("ua", at_random, n))
-        rows.append((percent(share), n_tested - n, *scores))
+        by_doubt = score("ua", ranks, n)
+        by_chance = score("ua", at_random, n) if n else by_doubt
+        rows.append((percent(share), n_tested - n, by_doubt, score("macro_f1", ranks, n), by_chance))
     by = f" by {ranked_by}" if ranked_by else ""
     return Table(
         f"{one.run.corpus}: {one.run.encoder} without the most doubtful{by}",
